@@ -1,0 +1,105 @@
+"""
+The journal's contract. Numbered rules J1 to J9: docs/specs/journal.md.
+
+One process may append while others append and one reads and trims; each process opens its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tidegate.records import Entry, Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damaged:
+    """An entry whose checksum or page is wrong: reported, skipped, never served."""
+
+    position: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """
+    What stands after a position: sound entries in order, damaged ones apart.
+
+    `upto` is the last position this reading covers, damaged ones included; the next reading starts after it.
+    It equals the `after` that was asked for when nothing stands behind it.
+    """
+
+    entries: Sequence[Entry]
+    damaged: Sequence[Damaged]
+    upto: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """
+    How full the journal is, in constant time.
+
+    Units: bytes are what bodies and headers take on disk (compressed); `*_at_ms` milliseconds since 1970
+    UTC, None when nothing waits. `loaded` and `end` are positions; 0 before the first.
+    """
+
+    loaded: int
+    end: int
+    entries_waiting: int
+    records_waiting: int
+    bytes_waiting: int
+    oldest_waiting_at_ms: int | None
+    bytes_kept: int
+    bytes_on_disk: int
+    bytes_max: int
+
+
+class Journal(Protocol):
+    """Keeps accepted requests, in one order, until they are loaded and their retention is over."""
+
+    @property
+    def journal_id(self) -> str:
+        """Names this journal for ever; a destination keeps its position under this name (J9)."""
+        ...
+
+    def append(self, requests: Sequence[Request]) -> Sequence[int]:
+        """
+        Put requests at the end, all or none, and return their positions.
+
+        Shape: 1 or more requests -> as many positions, growing, greater than all before (J1, J2).
+        On return they are committed and synced: a crash from here on loses nothing (J3).
+        Errors: JournalFull (size limit or disk), JournalUnavailable; then nothing was kept.
+        """
+        ...
+
+    def read(self, after: int, *, bytes_max: int) -> Reading:
+        """
+        Read entries with positions greater than `after`, in order, until `bytes_max` of bodies.
+
+        Units: bytes of bodies as received. At least one entry is returned when there is one, however large.
+        Errors: JournalUnavailable. A damaged entry is in `damaged`, never an error (J6).
+        """
+        ...
+
+    def end(self) -> int:
+        """Return the greatest position ever given, 0 before the first. Cheap enough to ask 20 times a second."""
+        ...
+
+    def trim(self, loaded: int) -> None:
+        """
+        Note that everything up to `loaded` is in the warehouse, and free what is past its retention.
+
+        Loaded entries are kept for the retention's time and bytes, less when accepting needs the room (J7).
+        Entries after `loaded` are never removed (J5). Works in small steps so that appends do not stall,
+        and gives disk space back (J8). Safe to repeat; a smaller `loaded` than before changes nothing.
+        """
+        ...
+
+    def stats(self) -> Stats:
+        """Return how full the journal is."""
+        ...
+
+    def close(self) -> None:
+        """Give up files and locks. Safe to repeat."""
+        ...

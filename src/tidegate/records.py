@@ -1,0 +1,76 @@
+"""
+The values every part shares: what a client sent, and where it stands in the journal.
+
+Imports nothing of ours. Invariants:
+
+1. A `Request` is what was received, byte for byte; nothing is ever rewritten in place.
+2. A `Batch` is columnar: `sequences`, `data`, `places` and `extracted` have equal length, in the order sent.
+3. Values inside `data` are exact: int (any size), float only where the float's shortest text is the number
+   sent, Decimal otherwise, str, bool, None, datetime (aware), dict, list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+Record = dict[str, Any]
+"""The `data` object of one message."""
+
+
+class Endpoint(StrEnum):
+    """Where a request was accepted. Source: docs/specs/import-api.md, section 3."""
+
+    PUSH = "push"
+    BATCH = "batch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """
+    One accepted request, as the journal keeps it.
+
+    Shape: `body` is the bytes received (content encoding removed), `record_count` counts its records or
+    messages. Units: `received_at_ms` is milliseconds since 1970 UTC.
+    """
+
+    source_id: int
+    endpoint: Endpoint
+    content_type: str
+    received_at_ms: int
+    record_count: int
+    request_id: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A request at its place in the journal. Positions grow, and none is ever used twice."""
+
+    position: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """
+    A run of messages of one request for one table, with what holds for all of them.
+
+    Shape: `places[i]` is the index of message i in the request's array (`$[i]` on push, `$.messages[i]` on
+    batch). `schema` is the JSON Schema of a batch request, None on push. `extracted` is None when no message
+    carried `time_extracted`. `table_version` is None when none was given.
+    `activates`: after these rows (there may be none) `table_version` becomes the table's only version.
+    """
+
+    table_name: str
+    key_names: tuple[str, ...]
+    schema: Record | None
+    table_version: int | None
+    bookmark_names: tuple[str, ...]
+    sequences: Sequence[int]
+    data: Sequence[Record]
+    places: Sequence[int]
+    extracted: Sequence[str | None] | None
+    activates: bool

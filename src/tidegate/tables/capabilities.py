@@ -1,0 +1,37 @@
+"""What a warehouse can hold and how it names things: the data that the planning of tables reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tidegate.tables.model import Type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """
+    One kind of warehouse, as numbers and choices. Source: docs/specs/loading.md, limits of destinations.
+
+    Units: `*_name_max` in characters, or bytes of UTF-8 when `names_in_bytes`; `decimal_digits_max` counts
+    all digits of a decimal (None: any); timestamps in microseconds since 1970 UTC.
+    `hold_open`: the loader may stay connected between loads (False: it must let others have the file).
+    """
+
+    kind: str
+    display_name: str
+    table_name_max: int
+    column_name_max: int
+    names_in_bytes: bool
+    names_case_sensitive: bool
+    columns_max: int
+    suffixes: Mapping[Type, str]
+    integer_min: int
+    integer_max: int
+    decimal_digits_max: int | None
+    decimal_scale_min: int
+    timestamp_min_us: int
+    timestamp_max_us: int
+    keeps_nul_in_text: bool
+    renames_on_split: bool
+    hold_open: bool
