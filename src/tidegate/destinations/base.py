@@ -60,9 +60,11 @@ class Destination(Protocol):
         """Return the last `upto` committed for that journal, None before the first (D7)."""
         ...
 
-    def query(self, sql: str, *, wait_s: float) -> pa.RecordBatchReader:
+    def query(self, sql: str, *, wait_s: float, schema_name: str | None = None) -> pa.RecordBatchReader:
         """
         Run one reading query and return its rows as a stream, without keeping loads out for longer.
+
+        Table names without a schema are looked up in `schema_name` first.
 
         Works on a destination that was never opened here, while another process loads (D8): waits up to
         `wait_s` seconds for its turn. Errors: QueryFailed, DestinationBusy, DestinationDown.
