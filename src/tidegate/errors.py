@@ -19,6 +19,7 @@ Every failure Tidegate names, in one tree.
     │   ├── LoadRefused              LoadConflict            QueryFailed
     ├── ControlError
     │   ├── Unknown                  Conflict                InvalidName
+    │   ├── ControlUnavailable       ControlUnusable
     └── CommandError
         ├── SettingInvalid           DataDirUnusable         DataDirInUse     AddressInUse
         ├── InputInvalid             ServerUnreachable       PushRefused      NotSetUp
@@ -290,6 +291,18 @@ class InvalidName(ControlError):
     code = "invalid_name"
 
 
+class ControlUnavailable(ControlError):
+    """The control store's storage failed or stayed locked; nothing of the change was kept."""
+
+    code, status, exit_code, retryable = "control_unavailable", 503, 3, True
+
+
+class ControlUnusable(ControlError):
+    """The control store cannot be used: damaged, written by a newer release, or its key is another."""
+
+    code, status, exit_code = "control_unusable", 503, 1
+
+
 # --- Commands ----------------------------------------------------------------------------------------------
 
 
@@ -345,6 +358,14 @@ class ServerUnreachable(CommandError):
 
 
 class PushRefused(CommandError):
-    """The server refused the records for good (4xx); the message is its answer."""
+    """
+    The server refused the records for good (4xx); the message is its answer.
+
+    Shape: `row_index` is the row at fault among those given, from 0; None when the answer names none.
+    """
 
     code, exit_code = "push_refused", 4
+
+    def __init__(self, message: str, *, row_index: int | None = None) -> None:
+        super().__init__(message)
+        self.row_index = row_index
