@@ -1,0 +1,107 @@
+"""
+Grants: what a token lets its bearer do, looked up for each request without touching the store.
+
+One process holds one snapshot of all tokens that are not revoked, and takes a new one when the store says
+that something changed. Asking costs microseconds and happens at most every `ASK_WAIT_S`, so that a revoked
+token or a paused source is refused everywhere well within the second promised.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, and_, or_, select
+
+from tidegate.control.schema import destinations, sources, to_ms, tokens
+from tidegate.control.store import Store
+from tidegate.control.tokens import secret_hash
+
+ASK_WAIT_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """
+    What a good token stands for.
+
+    Shape: `region` None means any; `active`: the source is neither paused nor deleted; `delayed`: its
+    destination is failing now, or there is none yet, so that accepted records wait.
+    """
+
+    token_id: int
+    source_id: int
+    client_id: int
+    region: str | None
+    active: bool
+    delayed: bool
+
+
+class Grants:
+    """A process's view of all tokens. Used from one thread."""
+
+    def __init__(self, store: Store, *, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._clock_s = clock_s
+        self._asked_at_s = float("-inf")
+        self._version: int | None = None
+        self._snapshot: dict[bytes, tuple[Grant, int | None]] = {}
+
+    def find(self, token: str, now_ms: int) -> Grant | None:
+        """
+        Return what a token stands for; None when it is unknown, revoked or expired.
+
+        Units: `now_ms` is milliseconds since 1970 UTC. Errors: ControlUnavailable, ControlUnusable when the
+        store cannot be asked: an old snapshot might let a revoked token in.
+        Source: docs/specs/control.md, C18.
+        """
+        asked_at_s = self._clock_s()
+        if asked_at_s - self._asked_at_s >= ASK_WAIT_S:
+            self._refresh()
+            self._asked_at_s = asked_at_s
+        grant, expires_at_ms = self._snapshot.get(secret_hash(token), (None, None))
+        return grant if expires_at_ms is None or now_ms < expires_at_ms else None
+
+    def _refresh(self) -> None:
+        version = self._store.version()
+        if version == self._version:
+            return
+        self._snapshot = _read(self._store)
+        self._version = version  # as of before reading: a change in between is seen the next time
+
+
+def _read(store: Store) -> dict[bytes, tuple[Grant, int | None]]:
+    own = sources.c.destination_id == destinations.c.id
+    inherited = and_(
+        sources.c.destination_id.is_(None),
+        sources.c.client_id == destinations.c.client_id,
+        destinations.c.is_default,
+    )
+    joined = tokens.join(sources, tokens.c.source_id == sources.c.id).outerjoin(
+        destinations, or_(own, inherited)
+    )
+    query = (
+        select(
+            tokens.c.secret_hash,
+            tokens.c.expires_at,
+            tokens.c.id,
+            tokens.c.source_id,
+            sources.c.client_id,
+            tokens.c.region,
+            and_(sources.c.paused_at.is_(None), sources.c.deleted_at.is_(None)).label("active"),
+            or_(destinations.c.id.is_(None), destinations.c.failing_since.is_not(None)).label("delayed"),
+        )
+        .select_from(joined)
+        .where(tokens.c.revoked_at.is_(None))
+    )
+    with store.reading() as conn:
+        return {row.secret_hash: _grant(row) for row in conn.execute(query)}
+
+
+def _grant(row: Row[Any]) -> tuple[Grant, int | None]:
+    expires_at_ms = None if row.expires_at is None else to_ms(row.expires_at)
+    return Grant(
+        row.id, row.source_id, row.client_id, row.region, bool(row.active), bool(row.delayed)
+    ), expires_at_ms

@@ -1,0 +1,152 @@
+"""The control store's tables, in code; the migrations arrive at exactly these, and a test proves it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    false,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+REVISION = "0001"
+"""The newest migration; a store that says so is opened without importing Alembic."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def from_ms(ms: int) -> datetime:
+    """Shape: milliseconds since 1970 UTC -> aware UTC time."""
+    return datetime.fromtimestamp(ms // 1000, UTC).replace(microsecond=ms % 1000 * 1000)
+
+
+def to_ms(at: datetime) -> int:
+    """Shape: aware time -> milliseconds since 1970 UTC, finer digits cut."""
+    return int(at.replace(microsecond=0).timestamp()) * 1000 + at.microsecond // 1000
+
+
+def now() -> datetime:
+    """The time as the store keeps it: UTC, whole milliseconds, so that what is written is what is read."""
+    at = datetime.now(UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC time, kept as milliseconds since 1970: the same on every database, and it sorts."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Shape: aware time -> milliseconds."""
+        return None if value is None else to_ms(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Shape: milliseconds -> aware UTC time."""
+        return None if value is None else from_ms(value)
+
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("client_id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+destinations = Table(
+    "destinations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("client_id", ForeignKey("accounts.client_id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("shown_url", Text, nullable=False),
+    Column("sealed_url", LargeBinary),
+    Column("is_default", Boolean, nullable=False, server_default=false()),
+    Column("created_at", Instant, nullable=False),
+    Column("failing_since", Instant),
+    Column("error", Text),
+    sqlite_autoincrement=True,
+)
+Index(
+    "uq_destinations_default",
+    destinations.c.client_id,
+    unique=True,
+    sqlite_where=destinations.c.is_default,
+    postgresql_where=destinations.c.is_default,
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("client_id", ForeignKey("accounts.client_id"), nullable=False),
+    Column("destination_id", ForeignKey("destinations.id")),
+    Column("display_name", Text, nullable=False),
+    Column("schema_name", String(49), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("paused_at", Instant),
+    Column("deleted_at", Instant),
+    sqlite_autoincrement=True,
+)
+Index(
+    "uq_sources_schema_name",
+    sources.c.client_id,
+    sources.c.schema_name,
+    unique=True,
+    sqlite_where=sources.c.deleted_at.is_(None),
+    postgresql_where=sources.c.deleted_at.is_(None),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source_id", ForeignKey("sources.id"), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("secret_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("last_four", String(4), nullable=False),
+    Column("region", String(64)),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("revoked_at", Instant),
+    sqlite_autoincrement=True,
+)
+
+loads = Table(
+    "loads",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source_id", ForeignKey("sources.id"), nullable=False),
+    Column("destination_id", ForeignKey("destinations.id")),
+    Column("table_name", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant, nullable=False),
+    Column("rows_loaded", BigInteger, nullable=False),
+    Column("rows_rejected", BigInteger, nullable=False),
+    Column("error", Text),
+    Index(None, "source_id", "table_name", "id"),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,147 @@
+"""
+Access tokens: what a request shows to be let in. The secret leaves this file once, when the token is made.
+
+256 random bits need no slow hash: nobody finds them by trying, and look-ups must be quick.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+
+from tidegate.control import sources
+from tidegate.control.schema import now, tokens
+from tidegate.errors import Conflict, Unknown
+
+PREFIX = "at_"
+ACTIVE_MAX = 2
+LOCAL_LIFETIME_S = 600.0
+
+
+class Kind(StrEnum):
+    """`IMPORT` tokens belong to people; a command on the server's machine makes a `LOCAL` one for itself."""
+
+    IMPORT = "import"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessToken:
+    """What is kept of a token beside its hash. Source: docs/specs/control.md, C9 to C13."""
+
+    id: int
+    source_id: int
+    kind: Kind
+    last_four: str
+    region: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+def secret_hash(secret: str) -> bytes:
+    """Return what a secret is looked up by; any text has one."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def create(
+    conn: Connection, source_id: int, *, expires_at: datetime | None = None, region: str | None = None
+) -> tuple[AccessToken, str]:
+    """
+    Make an access token and return it with its secret, which nobody can learn again.
+
+    Errors: Unknown when the source does not exist or is deleted; Conflict when two tokens are active.
+    """
+    sources.touch(conn, source_id)
+    if len(list_(conn, source_id)) >= ACTIVE_MAX:
+        raise Conflict(f"source ({source_id}) already has the maximum of {ACTIVE_MAX} active access tokens")
+    return _insert(conn, source_id, Kind.IMPORT, expires_at, region)
+
+
+def create_local(
+    conn: Connection, source_id: int, *, lifetime_s: float = LOCAL_LIFETIME_S
+) -> tuple[AccessToken, str]:
+    """
+    Make a short-lived token that is neither listed nor counted; the caller revokes it when done.
+
+    Units: seconds. Local tokens left behind by killed commands are removed here.
+    Errors: Unknown when the source does not exist or is deleted.
+    """
+    if sources.get(conn, source_id).deleted_at is not None:
+        raise Unknown(f"source not found ({source_id})")
+    at = now()
+    over = or_(tokens.c.revoked_at.is_not(None), tokens.c.expires_at <= at)
+    conn.execute(delete(tokens).where(tokens.c.kind == Kind.LOCAL, over))
+    return _insert(conn, source_id, Kind.LOCAL, at + timedelta(seconds=lifetime_s), None)
+
+
+def get(conn: Connection, token_id: int, *, source_id: int | None = None) -> AccessToken:
+    """Return a token; with `source_id`, another source's is as if there were none. Errors: Unknown."""
+    query = select(tokens).where(tokens.c.id == token_id)
+    if source_id is not None:
+        query = query.where(tokens.c.source_id == source_id)
+    row = conn.execute(query).one_or_none()
+    if row is None:
+        raise Unknown(f"token not found ({token_id})")
+    return _token(row)
+
+
+def list_(conn: Connection, source_id: int) -> Sequence[AccessToken]:
+    """Return a source's active tokens, newest first; local ones are not among them."""
+    active = (tokens.c.revoked_at.is_(None), or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > now()))
+    query = select(tokens).where(tokens.c.source_id == source_id, tokens.c.kind == Kind.IMPORT, *active)
+    return [_token(row) for row in conn.execute(query.order_by(tokens.c.id.desc()))]
+
+
+def revoke(conn: Connection, token_id: int, *, source_id: int | None = None) -> AccessToken:
+    """
+    Refuse a token from now on, in every gate within a second.
+
+    Shape: with `source_id`, only when it is that source's. Errors: Unknown, also when it was revoked before.
+    """
+    statement = update(tokens).where(tokens.c.id == token_id, tokens.c.revoked_at.is_(None))
+    if source_id is not None:
+        statement = statement.where(tokens.c.source_id == source_id)
+    row = conn.execute(statement.values(revoked_at=now()).returning(tokens)).one_or_none()
+    if row is None:
+        raise Unknown(f"token not found ({token_id})")
+    token = _token(row)
+    if token.kind is Kind.IMPORT and sources.get(conn, token.source_id).deleted_at is None:
+        sources.touch(conn, token.source_id)
+    return token
+
+
+def _insert(
+    conn: Connection, source_id: int, kind: Kind, expires_at: datetime | None, region: str | None
+) -> tuple[AccessToken, str]:
+    secret = PREFIX + secrets.token_urlsafe(32)
+    values = {
+        "source_id": source_id,
+        "kind": kind,
+        "secret_hash": secret_hash(secret),
+        "last_four": secret[-4:],
+        "region": region,
+        "created_at": now(),
+        "expires_at": expires_at,
+    }
+    return _token(conn.execute(insert(tokens).values(values).returning(tokens)).one()), secret
+
+
+def _token(row: Row[Any]) -> AccessToken:
+    return AccessToken(
+        id=row.id,
+        source_id=row.source_id,
+        kind=Kind(row.kind),
+        last_four=row.last_four,
+        region=row.region,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+    )
