@@ -1,0 +1,289 @@
+"""
+The journal in one SQLite file, shared by all gate processes and the loader of one machine.
+
+Positions give one total order because SQLite lets one writer in at a time. Three connections, each with its
+own lock: one appends (synced), one trims (not synced: a lost trim is only repeated), one reads and counts.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from tidegate.errors import JournalFull
+from tidegate.journal.base import Damaged, Reading, Stats
+from tidegate.journal.packing import COLUMNS, Packed, Packer, Unsound
+from tidegate.journal.retention import Retention, due, free, note_loaded, oldest
+from tidegate.journal.storage import (
+    WAL_BYTES_MAX,
+    State,
+    Store,
+    check,
+    free_pages,
+    is_corrupt,
+    live_bytes,
+    prepare,
+    read_state,
+    write_state,
+)
+from tidegate.records import Entry, Request
+
+APPEND_WAIT_S = 5.0
+"""Longest wait for other writers; their transactions take milliseconds, so more than this means trouble."""
+
+READING_ENTRIES_MAX = 50_000
+"""Bounds a reading's memory when bodies are tiny: an entry costs about 1 KB beside its body."""
+
+READING_DAMAGED_MAX = 1_000
+TRIM_STEPS_MAX = 256
+VACUUM_PAGES = 256
+FREE_PAGES_KEPT = 2_048
+"""8 MB of free pages stay for the next appends; below that, giving back and taking again is only work."""
+
+_SELECT = f"SELECT {COLUMNS} FROM entries WHERE position"  # noqa: S608 - constant column names
+_INSERT = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * 13)})"  # noqa: S608 - the same
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class SqliteJournal:
+    """
+    `Journal` on SQLite in write-ahead mode with `synchronous=FULL`. Contract: docs/specs/journal.md.
+
+    Any thread may call any method; appends take turns among themselves. `read_only` opens for looking
+    (`tidegate status`): it never creates or changes the file, and append and trim are refused.
+    Errors: JournalUnusable when the file is no journal or a newer release's; JournalUnavailable, JournalFull.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        bytes_max: int,
+        retention_s: float,
+        retention_bytes_max: int,
+        clock: Callable[[], int] = _now_ms,
+        read_only: bool = False,
+    ) -> None:
+        if not read_only:
+            prepare(path)
+        check(path)
+        self._path = path
+        self._bytes_max = bytes_max
+        self._keep = Retention(
+            retention_s=retention_s, retention_bytes_max=retention_bytes_max, room_bytes_max=bytes_max // 2
+        )
+        self._clock = clock
+        self._packing, self._packer = Lock(), Packer()
+        self._appending = Store(path, synced=True, read_only=read_only)
+        self._trimming = Store(path, synced=False, read_only=read_only)
+        self._reading = Store(path, synced=True, read_only=True)
+        self._unpacking, self._unpacker = Lock(), Packer()
+        self._journal_id = self._state().journal_id
+
+    @property
+    def journal_id(self) -> str:
+        """Names this journal for ever (J9)."""
+        return self._journal_id
+
+    def append(self, requests: Sequence[Request]) -> Sequence[int]:
+        """Put requests at the end, all or none, and return their positions. See `Journal.append`."""
+        with self._packing:
+            packed = [self._packer.pack(request) for request in requests]
+        with self._appending.writing(APPEND_WAIT_S) as connection:
+            state = self._with_room(connection, read_state(connection), packed)
+            rows, state = _placed(packed, state)
+            connection.executemany(_INSERT, rows)
+            write_state(connection, state)
+        return range(state.end - len(packed) + 1, state.end + 1)
+
+    def read(self, after: int, *, bytes_max: int) -> Reading:
+        """Read entries with positions greater than `after`. See `Journal.read`."""
+        with self._unpacking, self._reading.reading() as connection:
+            state = read_state(connection)
+            after = max(after, 0)
+            first = max(after, state.freed) + 1
+            if first > state.end:
+                return Reading(entries=(), damaged=(), upto=after)
+            return _Collecting(self._unpacker, first, state.end, bytes_max).collect(connection)
+
+    def end(self) -> int:
+        """Return the greatest position ever given. See `Journal.end`."""
+        return self._state().end
+
+    def trim(self, loaded: int) -> None:
+        """Note that everything up to `loaded` is in the warehouse, and free. See `Journal.trim`."""
+        with self._trimming.writing(APPEND_WAIT_S) as connection:
+            state = note_loaded(connection, loaded)
+        freed = -1
+        for _ in range(TRIM_STEPS_MAX):
+            if state.freed in (freed, state.loaded):
+                break
+            freed, state = state.freed, self._free_step()
+        self._give_back()
+
+    def stats(self) -> Stats:
+        """Return how full the journal is. See `Journal.stats`."""
+        with self._reading.reading() as connection:
+            state = read_state(connection)
+            return Stats(
+                loaded=state.loaded,
+                end=state.end,
+                entries_waiting=state.end - state.loaded,
+                records_waiting=state.end_records - state.loaded_records,
+                bytes_waiting=state.end_bytes - state.loaded_bytes,
+                oldest_waiting_at_ms=_oldest_waiting_at_ms(connection, state),
+                bytes_kept=state.end_bytes - state.freed_bytes,
+                bytes_on_disk=sum(_size(Path(f"{self._path}{suffix}")) for suffix in ("", "-wal")),
+                bytes_max=self._bytes_max,
+            )
+
+    def close(self) -> None:
+        """Give up files and locks. Safe to repeat."""
+        # The reading one first: only a connection that may write can empty the write-ahead log at the end.
+        for store in (self._reading, self._trimming, self._appending):
+            store.close()
+
+    def _state(self) -> State:
+        with self._reading.reading() as connection:
+            return read_state(connection)
+
+    def _with_room(self, connection: sqlite3.Connection, state: State, packed: Sequence[Packed]) -> State:
+        """Free loaded entries until the new ones fit: they never stand in the way of accepting (J7)."""
+        needed = sum(each.bytes for each in packed)
+        while live_bytes(connection) + needed > self._bytes_max:
+            if state.freed == state.loaded:
+                raise JournalFull(
+                    f"journal {self._path} has reached its limit of {self._bytes_max} bytes with requests that"
+                    " are not loaded yet; it takes new ones when the destination has caught up"
+                )
+            state = free(connection, state, oldest(connection, state))
+        return state
+
+    def _free_step(self) -> State:
+        with self._trimming.writing(APPEND_WAIT_S) as connection:
+            state = read_state(connection)
+            upto = due(connection, state, self._keep, self._clock())
+            return free(connection, state, upto) if upto > state.freed else state
+
+    def _give_back(self) -> None:
+        """Return free pages and write-ahead log to the file system, in steps (J8)."""
+        for _ in range(TRIM_STEPS_MAX):
+            with self._trimming.writing(APPEND_WAIT_S) as connection:
+                pages: int = connection.execute("PRAGMA page_count").fetchone()[0]
+                if free_pages(connection) <= max(FREE_PAGES_KEPT, pages // 4):
+                    break
+                # Each fetched row is a page moved; without fetching, one page is.
+                connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+        with self._trimming.alone() as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            if _size(Path(f"{self._path}-wal")) > WAL_BYTES_MAX:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+class _Collecting:
+    """
+    One reading in the making: in one sweep while all is sound, one by one past what is not.
+
+    Positions have no holes, so each one is either read or damaged.
+    """
+
+    def __init__(self, packer: Packer, first: int, end: int, bytes_max: int) -> None:
+        self._packer = packer
+        self._next = first
+        self._end = end
+        self._bytes_left = bytes_max
+        self._full = False
+        self._entries: list[Entry] = []
+        self._damaged: list[Damaged] = []
+
+    def collect(self, connection: sqlite3.Connection) -> Reading:
+        """Read until enough is gathered or nothing is left."""
+        while not self._done():
+            self._sweep(connection)
+            if not self._done():
+                self._pick(connection)
+        return Reading(entries=self._entries, damaged=self._damaged, upto=self._next - 1)
+
+    def _done(self) -> bool:
+        return self._full or self._next > self._end or len(self._damaged) >= READING_DAMAGED_MAX
+
+    def _sweep(self, connection: sqlite3.Connection) -> None:
+        """Take rows in order, up to the first that is not the sound next one."""
+        try:
+            rows = connection.execute(f"{_SELECT} BETWEEN ? AND ? ORDER BY position", (self._next, self._end))
+            with closing(rows):
+                for row in rows:
+                    if row[0] != self._next or not self._take(row):
+                        return
+        except sqlite3.DatabaseError as exc:
+            if not is_corrupt(exc):
+                raise
+        except Unsound:
+            return
+
+    def _pick(self, connection: sqlite3.Connection) -> None:
+        """Take the next position alone, or note why it cannot be had, so that reading goes on behind it."""
+        try:
+            row = connection.execute(f"{_SELECT} = ?", (self._next,)).fetchone()
+            if row is not None:
+                self._take(row)
+                return
+            reason = "nothing is stored under this position"
+        except Unsound as exc:
+            reason = str(exc)
+        except sqlite3.DatabaseError as exc:
+            if not is_corrupt(exc):
+                raise
+            reason = f"its page cannot be read ({exc})"
+        self._damaged.append(Damaged(position=self._next, reason=reason))
+        self._next += 1
+
+    def _take(self, row: Sequence[Any]) -> bool:
+        """Add one entry unless the reading is full without it, and say whether to go on. Errors: Unsound."""
+        entry = self._packer.unpack(row)
+        self._bytes_left -= len(entry.request.body)
+        if self._entries and (self._bytes_left < 0 or len(self._entries) >= READING_ENTRIES_MAX):
+            self._full = True
+        else:
+            self._entries.append(entry)
+            self._next = entry.position + 1
+        return not self._full
+
+
+def _placed(packed: Sequence[Packed], state: State) -> tuple[list[tuple[Any, ...]], State]:
+    """Give each request its position and the totals up to it. Shape: -> rows, the state after them."""
+    rows = []
+    end, records, size = state.end, state.end_records, state.end_bytes
+    for each in packed:
+        end, records, size = end + 1, records + each.record_count, size + each.bytes
+        rows.append(each.row(end, records, size))
+    return rows, replace(state, end=end, end_records=records, end_bytes=size)
+
+
+def _oldest_waiting_at_ms(connection: sqlite3.Connection, state: State) -> int | None:
+    try:
+        row = connection.execute(
+            "SELECT received_at_ms FROM entries WHERE position > ? ORDER BY position LIMIT 1", (state.loaded,)
+        ).fetchone()
+    except sqlite3.DatabaseError as exc:
+        # The other numbers are still right, and the reading reports the damage.
+        if not is_corrupt(exc):
+            raise
+        return None
+    return row[0] if row else None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
