@@ -1,0 +1,71 @@
+"""
+Check that the lock files pin every package once, by hash, the same in both, and name no package index.
+
+Usage: python -m tools.lock_files. Prints one line for each fault; exit code 1 when there is one.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parent.parent
+PINNED = re.compile(r"^(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<rest>\S+(?: ; [^\\]+)?) \\$")
+ASKED = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def pins(text: str) -> dict[str, set[str]]:
+    """Read a lock file. Shape: text -> package name to its versions, each with the marker it holds under."""
+    found: dict[str, set[str]] = {}
+    for line in text.splitlines():
+        if pin := PINNED.match(line):
+            found.setdefault(_normal(pin["name"]), set()).add(pin["rest"].strip())
+    return found
+
+
+def faults(runtime: str, dev: str, asked_runtime: list[str], asked_dev: list[str]) -> list[str]:
+    """
+    Check both lock files against each other and against what is asked for.
+
+    Shape: two lock files' texts, requirement lines of either -> one line for each fault.
+    """
+    found = [
+        f"{name}: line {number} names a place to fetch from: {line.strip()}"
+        for name, text in (("runtime.txt", runtime), ("dev.txt", dev))
+        for number, line in enumerate(text.splitlines(), start=1)
+        if "://" in line or re.search(r"\bindex\b|find-links|trusted-host", line)
+    ]
+    locked, locked_dev = pins(runtime), pins(dev)
+    found += [
+        f"{name}: runtime.txt has {sorted(versions)}, dev.txt {sorted(locked_dev.get(name, set()))}"
+        for name, versions in sorted(locked.items())
+        if locked_dev.get(name) != versions
+    ]
+    for file, have, asked in (("runtime.txt", locked, asked_runtime), ("dev.txt", locked_dev, asked_dev)):
+        names = {_normal(name[0]) for each in asked if (name := ASKED.match(each))}
+        missing = sorted(names - set(have))
+        found += [f"{file}: {name} is asked for and not pinned" for name in missing]
+    return [f"{each}; run `make lock`" for each in found]
+
+
+def _normal(name: str) -> str:
+    """Return a package name in the one spelling that all its spellings share."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def main() -> int:
+    """Print what is wrong with the lock files of this repository."""
+    folder = REPOSITORY / "requirements"
+    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.iterdir())}
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [*project["dependencies"], *texts["build.in"].splitlines()]
+    found = faults(texts["runtime.txt"], texts["dev.txt"], asked, [*asked, *texts["dev.in"].splitlines()])
+    for line in found:
+        print(line)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
