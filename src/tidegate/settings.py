@@ -8,7 +8,7 @@ Imports nothing of ours but errors. Each field has unit, default, bound and help
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +16,9 @@ from typing import Any, cast
 from tidegate.errors import SettingInvalid
 
 SETTINGS_FILE = "tidegate.toml"
+
+METRICS_ENV = "PROMETHEUS_MULTIPROC_DIR"
+"""Not a setting: where all processes count, set by `tidegate serve` before prometheus-client is imported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,11 @@ class Settings:
         604_800, help="How long loaded requests are kept for replay.", unit="s", least=0, most=1e9
     )
     retention_bytes_max: int = option(
-        10_000_000_000, help="How much of loaded requests is kept for replay.", unit="bytes", least=0, most=1e15
+        10_000_000_000,
+        help="How much of loaded requests is kept for replay.",
+        unit="bytes",
+        least=0,
+        most=1e15,
     )
     load_bytes: int = option(
         8_000_000, help="A load starts when this much has gathered ...", unit="bytes", least=1_000, most=1e9
@@ -108,7 +115,9 @@ class Settings:
         30.0, help="Longest wait between attempts when a destination fails.", unit="s", least=0.1, most=3_600
     )
     log_format: str = option(
-        "auto", help="Log lines: json, pretty, or auto (pretty on a terminal).", choices=("auto", "json", "pretty")
+        "auto",
+        help="Log lines: json, pretty, or auto (pretty on a terminal).",
+        choices=("auto", "json", "pretty"),
     )
     log_level: str = option(
         "info", help="Least severe log lines written.", choices=("debug", "info", "warning", "error")
@@ -139,20 +148,28 @@ def read_settings(flags: Mapping[str, Any], environ: Mapping[str, str]) -> tuple
     Errors: SettingInvalid names the setting, what was found, the bound and the origin.
     """
     known = options()
-    defaults = {each.name: each.default for each in fields(Settings)}
+    defaults: dict[str, Any] = {each.name: each.default for each in fields(Settings)}
     found: dict[str, tuple[Any, str]] = {name: (value, "default") for name, value in defaults.items()}
-    environment = {name: environ[f"TIDEGATE_{name.upper()}"] for name in known if f"TIDEGATE_{name.upper()}" in environ}
+    environment = {
+        name: environ[f"TIDEGATE_{name.upper()}"] for name in known if f"TIDEGATE_{name.upper()}" in environ
+    }
     data_dir = flags.get("data_dir") or environment.get("data_dir") or defaults["data_dir"]
     path = Path(data_dir) / SETTINGS_FILE
     for name, value in _read_file(path).items():
         if name not in known or name == "data_dir":
-            raise SettingInvalid(name, value, "a setting of `tidegate config`, other than data_dir", str(path))
+            raise SettingInvalid(
+                name, value, "a setting of `tidegate config`, other than data_dir", str(path)
+            )
         found[name] = (value, str(path))
     found |= {name: (text, f"TIDEGATE_{name.upper()}") for name, text in environment.items()}
     found |= {name: (value, "flag") for name, value in flags.items() if value is not None}
     read = [
-        Setting(name=name, value=_checked(name, value, origin, type(defaults[name]), known[name]),
-                origin=origin, option=known[name])
+        Setting(
+            name=name,
+            value=_checked(name, value, origin, defaults[name], known[name]),
+            origin=origin,
+            option=known[name],
+        )
         for name, (value, origin) in found.items()
     ]
     return Settings(**{each.name: each.value for each in read}), read
@@ -167,11 +184,10 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise SettingInvalid("file", str(path), f"a readable TOML file ({exc})", "data folder") from exc
 
 
-def _checked(name: str, value: Any, origin: str, kind: type, about: Option) -> Any:
-    """Turn a text or TOML value into the setting's type, within its bounds."""
-    if issubclass(kind, Path):
-        kind = Path
-    wanted = f"{'a number' if kind in (int, float) else 'a text'} {about.bound()}".strip()
+def _checked(name: str, value: Any, origin: str, default: Any, about: Option) -> Any:
+    """Turn a flag, text or TOML value into the setting's type, within its bounds."""
+    kind: Callable[[Any], Any] = Path if isinstance(default, Path) else type(default)
+    wanted = f"{_WORDS.get(type(default), 'a text')} {about.bound()}".strip()
     if isinstance(value, bool) or not isinstance(value, str | int | float | Path):
         raise SettingInvalid(name, value, wanted, origin)
     try:
@@ -179,9 +195,14 @@ def _checked(name: str, value: Any, origin: str, kind: type, about: Option) -> A
     except ValueError as exc:
         raise SettingInvalid(name, value, wanted, origin) from exc
     if isinstance(parsed, int | float) and not (
-        (about.least is None or about.least <= parsed) and (about.most is None or parsed <= about.most)
+        (about.least is None or about.least <= parsed)
+        and (about.most is None or parsed <= about.most)
+        and (isinstance(value, str) or parsed == value)
     ):
         raise SettingInvalid(name, value, wanted, origin)
     if about.choices and parsed not in about.choices:
         raise SettingInvalid(name, value, wanted, origin)
     return parsed
+
+
+_WORDS = {int: "a whole number", float: "a number"}

@@ -1,0 +1,50 @@
+"""
+The `tidegate` command: one file for each command, found here, and one place where errors become exit codes.
+
+May import everything below it. Invariants:
+
+1. Only `serve.py` puts the parts of the product together; every other command talks to one part.
+2. Standard output carries the answer (JSON with `--json`), standard error everything else.
+3. Exit codes: 0 fine, 1 failed, 2 wrong use, 3 unavailable now and worth a retry, 4 refused.
+4. Command modules import heavy libraries inside their functions, so that `--help` is instant.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from tidegate.cli import config, push, serve, sources, sql, status, tokens
+from tidegate.cli.context import err_console, print_json
+from tidegate.errors import TidegateError
+
+app = typer.Typer(
+    name="tidegate",
+    help="Push JSON over HTTP, keep it durably, see it as typed tables in your own warehouse.",
+    epilog="Start with `tidegate serve`, then paste the curl line that it prints.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.command("serve")(serve.serve)
+app.command("status")(status.status)
+app.command("sql")(sql.sql)
+app.command("push")(push.push)
+app.add_typer(sources.app, name="sources")
+app.add_typer(tokens.app, name="tokens")
+app.command("config")(config.config)
+
+
+def main() -> None:
+    """Run the command line; the one place where a `TidegateError` becomes an exit code."""
+    try:
+        app()
+    except TidegateError as exc:
+        if "--json" in sys.argv:
+            print_json({"error": exc.code, "message": str(exc)})
+        err_console().print(
+            f"[bold red]error[/]: {str(exc).replace('[', chr(92) + '[')}", highlight=False, soft_wrap=True
+        )
+        sys.exit(exc.exit_code)

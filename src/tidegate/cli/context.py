@@ -1,0 +1,95 @@
+"""What every command needs: the settings of a data folder, its control store, and two consoles."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tidegate.errors import NotSetUp
+from tidegate.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tidegate.control.store import Store
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", help="Folder that holds everything Tidegate keeps.", show_default="tidegate-data"
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+@cache
+def console() -> Console:
+    """Where answers go."""
+    from rich.console import Console
+
+    return Console()
+
+
+@cache
+def err_console() -> Console:
+    """Where everything else goes."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value on a line of its own."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def settings_for(data_dir: Path | None, **flags: Any) -> Settings:
+    """Read the settings of a data folder. Errors: SettingInvalid."""
+    return read_settings({"data_dir": data_dir, **flags}, os.environ)[0]
+
+
+def control_path(settings: Settings) -> Path:
+    """Where the control store stands in the data folder."""
+    return settings.data_dir / "control.db"
+
+
+def journal_path(settings: Settings) -> Path:
+    """Where the journal stands in the data folder."""
+    return settings.data_dir / "journal.db"
+
+
+@contextmanager
+def open_store(settings: Settings) -> Iterator[Store]:
+    """Open the control store of a data folder. Errors: NotSetUp when it was never served."""
+    path = control_path(settings)
+    if not path.exists():
+        raise NotSetUp(
+            f"nothing was ever served from {settings.data_dir};"
+            " start with `tidegate serve` or name another --data-dir"
+        )
+    from tidegate.control.store import Store
+
+    store = Store.open(path)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def server_file(settings: Settings) -> dict[str, Any] | None:
+    """What the running server says of itself (`pid`, `base_url`), None when none runs."""
+    try:
+        found: dict[str, Any] = json.loads((settings.data_dir / "server.json").read_text(encoding="utf-8"))
+        os.kill(int(found["pid"]), 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    return found

@@ -1,0 +1,163 @@
+"""
+The child processes of `tidegate serve`, each put together here: open, hand down, close in reverse.
+
+`python -m tidegate.cli.processes gate|loader LIFELINE SOCKET`, started by the supervisor with every setting
+in the environment. Imports come before `begin`, so that they overlap with the first start's set-up.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from tidegate.cli.context import control_path, journal_path
+from tidegate.cli.supervisor import stop_with_parent, wait_for_begin
+from tidegate.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tidegate.journal import SqliteJournal
+
+STOP_WAIT_S = 7.0
+"""How long requests in flight may take after SIGTERM."""
+
+
+def now_ms() -> int:
+    """The clock every part is given: milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def open_journal(settings: Settings) -> SqliteJournal:
+    """Open the journal of the data folder with the limits that are set."""
+    from tidegate.journal import SqliteJournal
+
+    return SqliteJournal(
+        journal_path(settings),
+        bytes_max=settings.journal_bytes_max,
+        retention_s=settings.retention_s,
+        retention_bytes_max=settings.retention_bytes_max,
+        clock=now_ms,
+    )
+
+
+def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
+    """One gate process: answers requests until it is told to stop."""
+    from tidegate import __version__
+    from tidegate.control.grants import Grants
+    from tidegate.control.store import Store
+    from tidegate.gate.admission import Admission
+    from tidegate.gate.app import Gate
+    from tidegate.gate.commit import GroupCommit
+    from tidegate.gate.endpoints import ImportApi
+    from tidegate.gate.operations import operations
+    from tidegate.gate.server import run
+    from tidegate.logs import open_log
+    from tidegate.metrics import Metrics
+    from tidegate.wire.batch import BatchChecker
+    from tidegate.wire.push import check_push
+
+    log = open_log(log_format=settings.log_format, log_level=settings.log_level, process="gate")
+    if not wait_for_begin(lifeline):
+        return
+    store = Store.open(control_path(settings))
+    journal = open_journal(settings)
+    commit = GroupCommit(journal)
+    api = ImportApi(
+        settings=settings,
+        grants=Grants(store),
+        commit=commit,
+        admission=Admission(bytes_max=settings.inflight_bytes_max, wait_s_max=settings.admission_wait_s_max),
+        check_push=check_push,
+        check_batch=BatchChecker(),
+        now_ms=now_ms,
+        version=__version__,
+    )
+
+    def troubles() -> Mapping[str, str]:
+        return {} if commit.failing is None else {"journal": str(commit.failing)}
+
+    rest = operations(gauges=lambda: journal_gauges(journal), troubles=troubles)
+    stop_with_parent(lifeline)
+    try:
+        run(
+            Gate(api, rest=rest, metrics=Metrics(), log=log),
+            socket.socket(fileno=listening_fd),
+            stop_wait_s=STOP_WAIT_S,
+        )
+    finally:
+        api.close()
+        commit.close()
+        journal.close()
+        store.close()
+
+
+def loader(settings: Settings, lifeline: int, _listening_fd: int) -> None:
+    """The loader process: one lane for each destination, until it is told to stop."""
+    from tidegate.control.store import Store
+    from tidegate.destinations import connect
+    from tidegate.loader.lane import Lane
+    from tidegate.loader.ledger import StoreLedger, targets
+    from tidegate.loader.loop import run_loader
+    from tidegate.logs import open_log
+    from tidegate.metrics import Metrics
+
+    log = open_log(log_format=settings.log_format, log_level=settings.log_level, process="loader")
+    if not wait_for_begin(lifeline):
+        return
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    stop_with_parent(lifeline)
+    store = Store.open(control_path(settings))
+    journal = open_journal(settings)
+    metrics = Metrics()
+    lanes = [
+        Lane(
+            destination_id=each.destination_id,
+            destination=connect(each.url),
+            journal=journal,
+            ledger=StoreLedger(store, each.destination_id, now_ms),
+            settings=settings,
+            metrics=metrics,
+            log=log,
+            now_ms=now_ms,
+        )
+        for each in targets(store)
+    ]
+    try:
+        run_loader(lanes, journal, stop, log=log)
+    finally:
+        journal.close()
+        store.close()
+
+
+def journal_gauges(journal: SqliteJournal) -> dict[str, tuple[str, float]]:
+    """What `/metrics` shows of the journal at this moment."""
+    stats = journal.stats()
+    oldest = stats.oldest_waiting_at_ms
+    age_s = 0.0 if oldest is None else max(0.0, (now_ms() - oldest) / 1000)
+    return {
+        "tidegate_journal_bytes": ("Bytes the journal takes on disk.", stats.bytes_on_disk),
+        "tidegate_journal_bytes_max": ("Size limit of the journal.", stats.bytes_max),
+        "tidegate_journal_waiting_bytes": ("Bytes of requests not loaded yet.", stats.bytes_waiting),
+        "tidegate_journal_waiting_requests": ("Requests not loaded yet.", stats.entries_waiting),
+        "tidegate_journal_waiting_records": ("Records not loaded yet.", stats.records_waiting),
+        "tidegate_journal_oldest_waiting_seconds": ("Age of the oldest request not loaded yet.", age_s),
+    }
+
+
+def main() -> None:
+    """Run the process the supervisor asked for. Terminal signals are the supervisor's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    part, lifeline, listening_fd = sys.argv[1:]
+    {"gate": gate, "loader": loader}[part](read_settings({}, os.environ)[0], int(lifeline), int(listening_fd))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""The ASGI application: paths, methods, request ids; the one place where a failure becomes an answer."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tidegate.errors import Failed, MethodNotAllowed, Refusal
+from tidegate.gate.body import Disconnected
+from tidegate.gate.endpoints import Exchange, ImportApi
+from tidegate.gate.ports import ASGIApp, Receive, Scope, Send
+from tidegate.wire.answers import Answer, refusal_answer
+
+if TYPE_CHECKING:
+    from tidegate.logs import Log
+    from tidegate.metrics import Metrics
+
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+"""What a client may send as `X-Request-Id`; anything else is replaced, so that log lines stay lines."""
+
+Handler = Callable[[Exchange], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One path of the Import API: its name in logs and metrics, the methods it takes, its handler."""
+
+    name: str
+    methods: frozenset[str]
+    handler: Handler
+
+
+class Gate:
+    """
+    Answers the Import API's paths itself and hands every other path to `rest`.
+
+    Routing is one dictionary look-up and there is no middleware: this is the path every record takes.
+    """
+
+    def __init__(self, api: ImportApi, *, rest: ASGIApp, metrics: Metrics, log: Log) -> None:
+        self._routes = routes(api)
+        self._rest = rest
+        self._metrics = metrics
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Source of the interface: the ASGI specification, HTTP."""
+        route = self._routes.get(scope["path"].rstrip("/")) if scope["type"] == "http" else None
+        if route is None:
+            await self._rest(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        exchange = Exchange(route.name, _request_id(headers), headers, receive)
+        outcome = "ok"
+        try:
+            if scope["method"] not in route.methods:
+                raise MethodNotAllowed(f"{scope['method']} is not for {scope['path']}")  # noqa: TRY301 - answered below like every refusal
+            answer = await route.handler(exchange)
+        except Refusal as exc:
+            outcome, answer = exc.code, refusal_answer(exc)
+            self._note_refusal(exchange, exc)
+        except Disconnected as exc:
+            self._seen(exchange, exc.code, 0, begun)
+            return
+        except Exception as exc:  # noqa: BLE001 - the top of a request: whatever it was, the client gets an answer
+            outcome, answer = Failed.code, refusal_answer(Failed("unexpected failure"))
+            self._log.error("failed", request_id=exchange.request_id, endpoint=route.name, exc_info=exc)
+        await _send(send, answer, exchange.request_id)
+        self._seen(exchange, outcome, answer.status, begun)
+
+    def _note_refusal(self, exchange: Exchange, exc: Refusal) -> None:
+        if exc.__cause__ is not None:
+            self._log.warning(
+                "refused", request_id=exchange.request_id, endpoint=exchange.endpoint, reason=str(exc)
+            )
+
+    def _seen(self, exchange: Exchange, outcome: str, status: int, begun: float) -> None:
+        """Count the request and write its log line."""
+        seconds = time.perf_counter() - begun
+        name = exchange.endpoint
+        self._metrics.requests.labels(name, outcome).inc()
+        self._metrics.request_seconds.labels(name).observe(seconds)
+        if exchange.position is not None:
+            self._metrics.records.labels(name).inc(exchange.records)
+            self._metrics.body_bytes.labels(name).inc(exchange.body_bytes)
+        self._log.info(
+            "request",
+            request_id=exchange.request_id,
+            endpoint=name,
+            source_id=exchange.source_id,
+            outcome=outcome,
+            status=status,
+            records=exchange.records,
+            body_bytes=exchange.body_bytes,
+            position=exchange.position,
+            ms=round(seconds * 1000, 2),
+        )
+
+
+def routes(api: ImportApi) -> Mapping[str, Route]:
+    """Return the Import API's route table; the reference page and the tests are made from it."""
+    post = frozenset({"POST"})
+    return {
+        "/v2/import/status": Route("status", frozenset({"GET", "HEAD"}), api.status),
+        "/v2/import/validate": Route("validate", post, api.validate),
+        "/v2/import/push": Route("push", post, api.push),
+        "/v2/import/batch": Route("batch", post, api.batch),
+    }
+
+
+def _request_id(headers: Mapping[bytes, bytes]) -> str:
+    sent = headers.get(b"x-request-id", b"")
+    return sent.decode("ascii") if REQUEST_ID.fullmatch(sent) else os.urandom(12).hex()
+
+
+async def _send(send: Send, answer: Answer, request_id: str) -> None:
+    headers = [
+        (b"content-type", answer.content_type.encode()),
+        (b"content-length", b"%d" % len(answer.body)),
+        (b"x-request-id", request_id.encode()),
+        *((name.encode(), value.encode()) for name, value in answer.headers),
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

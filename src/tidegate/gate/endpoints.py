@@ -1,0 +1,175 @@
+"""The four endpoints of the Import API, each as: checks in the documented order, then an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tidegate.control.grants import Grant
+from tidegate.errors import (
+    BodyTooLarge,
+    ControlError,
+    InvalidRegion,
+    JournalError,
+    NotAuthorized,
+    SourceNotActive,
+    TimedOut,
+    Unavailable,
+    UnsupportedContentType,
+)
+from tidegate.gate.admission import Admission
+from tidegate.gate.body import read_body
+from tidegate.gate.commit import GroupCommit
+from tidegate.gate.ports import Grants, Receive
+from tidegate.records import Endpoint, Request
+from tidegate.settings import Settings
+from tidegate.wire.answers import ACCEPTED, QUEUED, VALID, Answer, status_answer
+from tidegate.wire.content import JSON, TRANSIT, bearer_token, media_type
+
+CHECKED_INLINE_BYTES_MAX = 200_000
+"""Larger bodies are checked in a thread: 200 KB take about a millisecond, a fair turn for one client."""
+
+Headers = Mapping[bytes, bytes]
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and what became of it, for the log line and the metrics."""
+
+    endpoint: str
+    request_id: str
+    headers: Headers
+    receive: Receive
+    source_id: int | None = None
+    records: int = 0
+    body_bytes: int = 0
+    position: int | None = None
+
+
+class ChecksBatch(Protocol):
+    """Checks batch bodies. See `tidegate.wire.batch`."""
+
+    def check(self, body: bytes) -> int:
+        """Return the number of messages. Errors: Refusal."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class ImportApi:
+    """
+    Status, validate, push and batch. Source: docs/specs/import-api.md.
+
+    Shape: an `Exchange` -> an `Answer`; every other outcome is a `Refusal` raised.
+    """
+
+    settings: Settings
+    grants: Grants
+    commit: GroupCommit
+    admission: Admission
+    check_push: Callable[[bytes, str, int], int]
+    check_batch: ChecksBatch
+    now_ms: Callable[[], int]
+    version: str
+    checker: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="check")
+    )
+
+    async def status(self, _exchange: Exchange) -> Answer:
+        """Tell whether accepting works; always 200, the body carries the state."""
+        failing = self.commit.failing
+        return status_answer(self.version, self.version, None if failing is None else str(failing))
+
+    async def validate(self, exchange: Exchange) -> Answer:
+        """Check like push and keep nothing. Never 503: under pressure it waits, then answers 504."""
+        try:
+            await self._accept(exchange, self._checks_push, keep=None)
+        except Unavailable as exc:
+            raise TimedOut(str(exc)) from exc
+        return VALID
+
+    async def push(self, exchange: Exchange) -> Answer:
+        """Keep records for one or many tables."""
+        grant = await self._accept(exchange, self._checks_push, keep=Endpoint.PUSH)
+        return QUEUED if grant.delayed else ACCEPTED
+
+    async def batch(self, exchange: Exchange) -> Answer:
+        """Keep records for one table that conform to their JSON Schema."""
+        grant = await self._accept(exchange, self._checks_batch, keep=Endpoint.BATCH)
+        return QUEUED if grant.delayed else ACCEPTED
+
+    def close(self) -> None:
+        """Stop the checking thread."""
+        self.checker.shutdown(wait=True)
+
+    async def _accept(
+        self, exchange: Exchange, check: Callable[[bytes, str, Grant], int], *, keep: Endpoint | None
+    ) -> Grant:
+        """Run checks 3 to 15 of the specification in their order, then append to the journal."""
+        grant = self._authorize(exchange.headers)
+        exchange.source_id = grant.source_id
+        sent = media_type(_text(exchange.headers, b"content-type"))
+        if sent not in ((JSON,) if keep is Endpoint.BATCH else (JSON, TRANSIT)):
+            raise UnsupportedContentType(sent, batch=keep is Endpoint.BATCH)
+        body_bytes_max = self.settings.body_bytes_max
+        declared = int(exchange.headers.get(b"content-length", body_bytes_max))
+        if declared > body_bytes_max:
+            raise BodyTooLarge(declared, body_bytes_max)
+        async with self.admission.room(declared):
+            body = await read_body(
+                exchange.receive, body_bytes_max=body_bytes_max, wait_s_max=self.settings.body_wait_s_max
+            )
+            exchange.body_bytes = len(body)
+            if not grant.active:
+                raise SourceNotActive("the source is paused or deleted")
+            if len(body) <= CHECKED_INLINE_BYTES_MAX:
+                records = check(body, sent, grant)
+            else:
+                loop = asyncio.get_running_loop()
+                records = await loop.run_in_executor(self.checker, check, body, sent, grant)
+            if keep is not None:
+                exchange.position = await self._append(exchange, grant, keep, sent, records, body)
+            exchange.records = records
+        return grant
+
+    async def _append(
+        self, exchange: Exchange, grant: Grant, endpoint: Endpoint, sent: str, records: int, body: bytes
+    ) -> int:
+        request = Request(
+            source_id=grant.source_id,
+            endpoint=endpoint,
+            content_type=sent,
+            received_at_ms=self.now_ms(),
+            record_count=records,
+            request_id=exchange.request_id,
+            body=body,
+        )
+        try:
+            return await self.commit.append(request)
+        except JournalError as exc:
+            raise Unavailable(str(exc)) from exc
+
+    def _authorize(self, headers: Headers) -> Grant:
+        token = bearer_token(_text(headers, b"authorization"))
+        try:
+            grant = None if token is None else self.grants.find(token, self.now_ms())
+        except ControlError as exc:
+            raise Unavailable(str(exc)) from exc
+        if grant is None:
+            raise NotAuthorized("the access token is missing, unknown, expired or revoked")
+        if self.settings.region and grant.region and grant.region != self.settings.region:
+            raise InvalidRegion(f"the access token is for region {grant.region}")
+        return grant
+
+    def _checks_push(self, body: bytes, sent: str, grant: Grant) -> int:
+        return self.check_push(body, sent, grant.client_id)
+
+    def _checks_batch(self, body: bytes, _sent: str, _grant: Grant) -> int:
+        return self.check_batch.check(body)
+
+
+def _text(headers: Headers, name: bytes) -> str | None:
+    found = headers.get(name)
+    return None if found is None else found.decode("latin-1")

@@ -1,0 +1,35 @@
+"""What the gate needs from the parts around it, and the shapes of ASGI it speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any, Protocol
+
+from tidegate.control.grants import Grant
+from tidegate.records import Request
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Grants(Protocol):
+    """Knows which access tokens are good, as of less than a second ago."""
+
+    def find(self, token: str, now_ms: int) -> Grant | None:
+        """
+        Return what the token allows, None when it is unknown, expired or revoked.
+
+        Errors: ControlError when nobody can tell right now.
+        """
+        ...
+
+
+class Appends(Protocol):
+    """The one thing the gate does with a journal."""
+
+    def append(self, requests: Sequence[Request]) -> Sequence[int]:
+        """Put requests at the end, all or none, durable on return. See `tidegate.journal.base`."""
+        ...

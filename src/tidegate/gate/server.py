@@ -1,0 +1,33 @@
+"""Runs the gate's application on an already listening socket until the process is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import socket
+
+import uvicorn
+
+from tidegate.gate.ports import ASGIApp
+
+KEEP_ALIVE_S = 75
+"""Idle connections live at least 60 s, so that clients with one session reconnect rarely."""
+
+
+def run(app: ASGIApp, listening: socket.socket, *, stop_wait_s: float) -> None:
+    """Serve until SIGTERM, then finish requests in flight for at most `stop_wait_s` seconds."""
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=int(stop_wait_s),
+        backlog=2048,
+    )
+    # uvicorn raises the signal once more after its own graceful stop; by then all is done.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+    uvicorn.Server(config).run(sockets=[listening])

@@ -1,0 +1,173 @@
+"""One lane: everything that flows into one destination, in order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tidegate.crashpoints import crash_point
+from tidegate.errors import DestinationBusy, LoadConflict, TidegateError
+from tidegate.loader.load import Load, Source, load_entries
+
+if TYPE_CHECKING:
+    from tidegate.destinations.base import Destination
+    from tidegate.journal.base import Journal, Reading
+    from tidegate.loader.ports import Ledger
+    from tidegate.logs import Log
+    from tidegate.metrics import Metrics
+    from tidegate.settings import Settings
+
+POLL_S = 0.05
+"""How often an idle lane asks the journal for news: one look-up of the last position, some microseconds."""
+
+BUSY_S_MAX = 10.0
+"""A warehouse file held by somebody's query for longer than this counts as failing."""
+
+
+class Lane:
+    """
+    Loads a destination until told to stop; `position` is what it has loaded, None before it could ask.
+
+    Each turn loads what has gathered: `load_bytes` at a time, or whatever is there after `load_wait_s`.
+    """
+
+    def __init__(
+        self,
+        *,
+        destination_id: int,
+        destination: Destination,
+        journal: Journal,
+        ledger: Ledger,
+        settings: Settings,
+        metrics: Metrics,
+        log: Log,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._destination_id = destination_id
+        self._destination = destination
+        self._journal = journal
+        self._ledger = ledger
+        self._settings = settings
+        self._metrics = metrics
+        self._log = log.bind(destination=destination.capabilities.kind)
+        self._now_ms = now_ms
+        self._label = destination.capabilities.kind
+        self.position: int | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Load until `stop` is set. A failing destination never ends this; it is asked again."""
+        attempt, failing_since = 0, 0.0
+        while not stop.is_set():
+            try:
+                if not self._turn(stop):
+                    stop.wait(POLL_S)
+                attempt = 0
+            except Exception as exc:  # noqa: BLE001 - the top of a load: anything else would end all loading
+                now = time.monotonic()
+                failing_since = failing_since if attempt else now
+                attempt += 1
+                self._failed(exc, attempt=attempt, failing_s=now - failing_since)
+                stop.wait(self._retry_wait_s(exc, attempt))
+        self._destination.close()
+
+    def _turn(self, stop: threading.Event) -> bool:
+        """Load once if something is due; tell whether anything was loaded."""
+        if self.position is None:
+            self.position = self._ask_position()
+        if self._journal.end() <= self.position:
+            return False
+        self._gather(stop)
+        reading = self._journal.read(self.position, bytes_max=self._settings.load_bytes)
+        self._note_damaged(reading)
+        if reading.entries:
+            self._load(reading)
+        self.position = reading.upto
+        return True
+
+    def _ask_position(self) -> int:
+        """Return where to go on: the destination knows, a new destination begins after what was loaded."""
+        self._destination.open()
+        stored = self._destination.position(self._journal.journal_id)
+        self._release()
+        return self._journal.stats().loaded if stored is None else stored
+
+    def _gather(self, stop: threading.Event) -> None:
+        """Wait until enough has come for a load, or the first of it has waited long enough."""
+        begun_at = time.monotonic()
+        while not stop.is_set() and time.monotonic() - begun_at < self._settings.load_wait_s:
+            # Bodies shrink about fourfold on disk, so this much waiting fills a load.
+            if self._journal.stats().bytes_waiting * 4 >= self._settings.load_bytes:
+                return
+            stop.wait(POLL_S)
+
+    def _load(self, reading: Reading) -> None:
+        if self.position is None:
+            return
+        begun = time.perf_counter()
+        started_at_ms = self._now_ms()
+        load = Load(
+            journal_id=self._journal.journal_id,
+            after=self.position,
+            upto=reading.upto,
+            batched_at_ms=started_at_ms,
+        )
+        sources = {
+            source_id: Source(source_id=source_id, schema_name=schema_name)
+            for source_id, schema_name in self._ledger.schema_names().items()
+        }
+        try:
+            self._destination.open()
+            done = load_entries(self._destination, reading.entries, load, sources, log=self._log)
+        finally:
+            self._release()
+        crash_point("loader after load")
+        seconds = time.perf_counter() - begun
+        reports = done.reports(self._destination_id, started_at_ms, self._now_ms())
+        rejected = sum(report.table.rejected for report in reports)
+        self._ledger.loaded(reports)
+        self._metrics.loads.labels(self._label, "ok").inc()
+        self._metrics.rows_loaded.labels(self._label).inc(done.rows)
+        self._metrics.rejected_records.labels(self._label).inc(rejected)
+        self._metrics.load_seconds.labels(self._label).observe(seconds)
+        self._log.info(
+            "loaded",
+            upto=reading.upto,
+            requests=len(reading.entries),
+            rows=done.rows,
+            rejected=rejected,
+            tables=len(reports),
+            ms=round(seconds * 1000, 1),
+        )
+
+    def _release(self) -> None:
+        """Let others have the warehouse file between loads, where it can be held by one process only."""
+        if not self._destination.capabilities.hold_open:
+            self._destination.close()
+
+    def _failed(self, exc: Exception, *, attempt: int, failing_s: float) -> None:
+        """Say what failed where people look; forget what was known of the destination."""
+        self.position = None
+        patient = isinstance(exc, DestinationBusy | LoadConflict) and failing_s < BUSY_S_MAX
+        self._metrics.loads.labels(
+            self._label, exc.code if isinstance(exc, TidegateError) else "failed"
+        ).inc()
+        (self._log.info if patient else self._log.error)(
+            "load failed",
+            attempt=attempt,
+            error=str(exc) or type(exc).__name__,
+            exc_info=None if isinstance(exc, TidegateError) else exc,
+        )
+        self._destination.close()
+        if not patient:
+            self._ledger.failing(str(exc) or type(exc).__name__)
+
+    def _retry_wait_s(self, exc: Exception, attempt: int) -> float:
+        longest = 0.5 if isinstance(exc, DestinationBusy) else self._settings.retry_wait_s_max
+        return min(longest, 0.1 * 2.0 ** min(attempt, 20))
+
+    def _note_damaged(self, reading: Reading) -> None:
+        for damaged in reading.damaged:
+            self._metrics.damaged_entries.inc()
+            self._log.error("damaged entry skipped", position=damaged.position, reason=damaged.reason)

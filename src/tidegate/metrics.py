@@ -1,0 +1,74 @@
+"""
+The numbers Tidegate shows at `/metrics`, right across all its processes.
+
+Imports nothing of ours. Each process counts into files of the folder named by `PROMETHEUS_MULTIPROC_DIR`
+(`METRICS_ENV`, set by `tidegate serve` before any process starts); whichever process is asked adds them up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+
+class Metrics:
+    """The counters of one process. Names as Prometheus wants them: unit last, `_total` for counts."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, registry=registry)
+
+        self.requests = counter("tidegate_requests_total", "Requests answered.", "endpoint", "outcome")
+        self.records = counter("tidegate_records_total", "Records accepted into the journal.", "endpoint")
+        self.body_bytes = counter(
+            "tidegate_body_bytes_total", "Bytes of accepted request bodies.", "endpoint"
+        )
+        self.request_seconds = Histogram(
+            "tidegate_request_seconds",
+            "Time from request to answer.",
+            ["endpoint"],
+            registry=registry,
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+        )
+        self.loads = counter("tidegate_loads_total", "Loads attempted.", "destination", "outcome")
+        self.rows_loaded = counter(
+            "tidegate_rows_loaded_total", "Rows written to the warehouse.", "destination"
+        )
+        self.rejected_records = counter(
+            "tidegate_rejected_records_total", "Records put into _sdc_rejected.", "destination"
+        )
+        self.damaged_entries = counter(
+            "tidegate_damaged_entries_total", "Journal entries that failed their checksum."
+        )
+        self.load_seconds = Histogram(
+            "tidegate_load_seconds",
+            "Time of one load.",
+            ["destination"],
+            registry=registry,
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+        )
+
+
+class _Now(Collector):
+    """Gauges that are asked for at the moment of scraping."""
+
+    def __init__(self, gauges: Callable[[], Mapping[str, tuple[str, float]]]) -> None:
+        self._gauges = gauges
+
+    def collect(self) -> Iterable[Metric]:
+        for name, (text, value) in self._gauges().items():
+            yield GaugeMetricFamily(name, text, value=value)
+
+
+def exposition(gauges: Callable[[], Mapping[str, tuple[str, float]]]) -> bytes:
+    """Return the text of `/metrics`: all processes' counters, and `gauges` (name to help text and value)."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call] - prometheus-client has no types here
+    registry.register(_Now(gauges))
+    return generate_latest(registry)
