@@ -41,7 +41,7 @@ VAGUE_NAMES = frozenset({"util", "utils", "helper", "helpers", "manager", "commo
 # Written so that they do not find themselves.
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|tmp|farm)/\w")
 PACKAGE_INDEX = re.compile(
-    r"pypi\.org|pythonhosted|npmjs\.(?:org|com)/\w|(?:extra-)?index-ur[l]|find-link[s]"
+    r"pypi\.org|pythonhoste[d]|npmjs\.(?:org|com)/\w|(?:extra-)?index-ur[l]|find-link[s]"
 )
 SUPPRESSION = re.compile(r"#\s*(?:(?P<noqa>noqa)|type:\s*ignore)\b(?P<rest>.*)")
 NOQA_REASON = re.compile(r":\s*[A-Z]+[0-9]+(?:,\s*[A-Z]+[0-9]+)* - \S")

@@ -35,7 +35,7 @@ def faults(runtime: str, dev: str, asked_runtime: list[str], asked_dev: list[str
         f"{name}: line {number} names a place to fetch from: {line.strip()}"
         for name, text in (("runtime.txt", runtime), ("dev.txt", dev))
         for number, line in enumerate(text.splitlines(), start=1)
-        if "://" in line or re.search(r"\bindex\b|find-links|trusted-host", line)
+        if "://" in line or re.search(r"\bindex\b|find-link[s]|trusted-host", line)
     ]
     locked, locked_dev = pins(runtime), pins(dev)
     found += [
