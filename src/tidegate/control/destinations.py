@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, literal, or_, select, update
 
+from tidegate.control import accounts
 from tidegate.control.schema import Instant, destinations, from_ms, now
 from tidegate.control.sealing import scrubbed, shown
 from tidegate.control.store import sealer
@@ -41,9 +42,10 @@ def create(conn: Connection, client_id: int, url: str, name: str) -> Destination
     """
     Make a destination; an account's first one is its default.
 
-    Errors: Conflict when the account has ten, InputInvalid when `url` is no URL, ControlUnusable when it
-    holds a secret and there is no key.
+    Errors: Unknown account, Conflict when it has ten, InputInvalid when `url` is no URL, ControlUnusable
+    when it holds a secret and there is no usable key.
     """
+    accounts.get(conn, client_id)
     count = conn.execute(select(func.count()).where(destinations.c.client_id == client_id)).scalar_one()
     if count >= DESTINATIONS_MAX:
         raise Conflict("you are at your destination limit")

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from tidegate.control import destinations, schema_names
+from tidegate.control import accounts, destinations, schema_names
 from tidegate.control.schema import now, sources
 from tidegate.errors import Conflict, InvalidName, Unknown
 
@@ -50,11 +50,12 @@ def create(
     Make a source; its schema name is derived from the display name unless it is given.
 
     Errors: InvalidName, Conflict when an undeleted source of the account has that schema name, Unknown
-    when the destination is not the account's.
+    when there is no such account or the destination is not its own.
     """
     if not display_name.strip():
         raise InvalidName(f"invalid display_name ({display_name})")
     name = schema_names.chosen(display_name, schema_name)
+    accounts.get(conn, client_id)
     if destination_id is not None:
         destinations.get(conn, destination_id, client_id=client_id)
     taken = select(sources.c.id).where(

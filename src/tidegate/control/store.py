@@ -18,11 +18,12 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from tidegate.control.migrate import migrate
+from tidegate.control.migrate import migrate, revision
+from tidegate.control.schema import REVISION
 from tidegate.control.sealing import Sealer
-from tidegate.errors import ControlUnavailable, ControlUnusable, DataDirUnusable
+from tidegate.errors import Conflict, ControlUnavailable, ControlUnusable, DataDirUnusable
 
 BUSY_WAIT_MS_MAX = 5_000
 """Longest wait for another writer. A transaction here takes milliseconds, so more means something hangs."""
@@ -47,9 +48,10 @@ class Store:
         Errors: DataDirUnusable when the file cannot be made, ControlUnusable when it is damaged or a newer
         release's, ControlUnavailable when it stays locked. Source: docs/specs/control.md, C1 and C2.
         """
-        path = Path(str(where).removeprefix(SQLITE_PREFIX))
-        if "://" in str(path):
+        address = str(where).removeprefix(SQLITE_PREFIX)
+        if "://" in address:
             raise ControlUnusable("the control store must be a file's path or a sqlite:/// URL")
+        path = Path(address)
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as exc:
@@ -58,12 +60,19 @@ class Store:
             ) from exc
         store = cls(_sqlite_engine(path, Sealer(path.parent / "secret.key", secret_key)))
         try:
-            with store.writing() as conn:
-                migrate(conn)
+            store.bring_up_to_date()
         except BaseException:
             store.close()
             raise
         return store
+
+    def bring_up_to_date(self) -> None:
+        """Make or migrate the tables where that is due; otherwise only look. Errors: as `open`."""
+        with self.reading() as conn:
+            found = revision(conn)
+        if found != REVISION:
+            with self.writing() as conn:
+                migrate(conn)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -157,6 +166,8 @@ def _translated() -> Iterator[None]:
         raise ControlUnavailable(
             f"the control store cannot be used right now: {exc.orig}; try again"
         ) from exc
+    except IntegrityError as exc:
+        raise Conflict(f"the control store refuses the change: {exc.orig}") from exc
     except DBAPIError as exc:
         raise ControlUnusable(
             f"the control store cannot be used: {exc.orig}; restore it from a backup"
