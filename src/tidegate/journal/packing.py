@@ -18,6 +18,13 @@ import zstandard
 
 from tidegate.records import Endpoint, Entry, Request
 
+ENTRIES_SCHEMA = """
+CREATE TABLE entries (
+  position INTEGER PRIMARY KEY, records_total INTEGER NOT NULL, bytes_total INTEGER NOT NULL,
+  source_id INTEGER NOT NULL, received_at_ms INTEGER NOT NULL, record_count INTEGER NOT NULL,
+  body_bytes INTEGER NOT NULL, packing INTEGER NOT NULL, endpoint TEXT NOT NULL, content_type TEXT NOT NULL,
+  request_id TEXT NOT NULL, checksum BLOB NOT NULL, body BLOB NOT NULL)
+"""
 COLUMNS = (
     "position, records_total, bytes_total, source_id, received_at_ms, record_count,"
     " body_bytes, packing, endpoint, content_type, request_id, checksum, body"
@@ -31,8 +38,8 @@ _PLAIN_BYTES_MAX = 64  # A zstd frame costs about 12 bytes; shorter bodies hardl
 _CHECKSUM_BYTES = 8
 
 
-class Unsound(Exception):  # noqa: N818 - caught by the reader in this package, never seen outside
-    """A stored row is not what was written; the message says what is wrong with it."""
+class Unsound(Exception):
+    """A stored row is not what was written; the message says how. Never leaves this package."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, replace
 
-from tidegate.journal.storage import State, live_bytes, read_state, write_state
+from tidegate.journal.state import State, read_state, write_state
+from tidegate.journal.storage import live_bytes
 
 STEP_ENTRIES_MAX = 256
 STEP_BYTES_MAX = 1_000_000
@@ -72,10 +73,21 @@ def free(connection: sqlite3.Connection, state: State, upto: int) -> State:
     """Delete the entries up to a position (at most the loaded one) and note it."""
     upto = min(upto, state.loaded)
     _, size = (0, state.loaded_bytes) if upto == state.loaded else _totals(connection, upto)
-    connection.execute("DELETE FROM entries WHERE position > ? AND position <= ?", (state.freed, upto))
+    delete(connection, state.freed, upto)
     state = replace(state, freed=upto, freed_bytes=min(max(size, state.freed_bytes), state.loaded_bytes))
     write_state(connection, state)
     return state
+
+
+def delete(connection: sqlite3.Connection, after: int, upto: int) -> None:
+    """Delete the entries after one position up to another."""
+    connection.execute("DELETE FROM entries WHERE position > ? AND position <= ?", (after, upto))
+
+
+def pass_over(connection: sqlite3.Connection, upto: int) -> None:
+    """Count entries up to a position as freed though some could not be deleted; their pages stay taken."""
+    state = read_state(connection)
+    write_state(connection, replace(state, freed=max(state.freed, min(upto, state.loaded))))
 
 
 def _step(connection: sqlite3.Connection, state: State) -> list[tuple[int, int, int]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -19,18 +19,26 @@ from typing import Any
 from tidegate.errors import JournalFull
 from tidegate.journal.base import Damaged, Reading, Stats
 from tidegate.journal.packing import COLUMNS, Packed, Packer, Unsound
-from tidegate.journal.retention import Retention, due, free, note_loaded, oldest
+from tidegate.journal.retention import (
+    STEP_ENTRIES_MAX,
+    Retention,
+    delete,
+    due,
+    free,
+    note_loaded,
+    oldest,
+    pass_over,
+)
+from tidegate.journal.state import State, read_state, write_state
 from tidegate.journal.storage import (
     WAL_BYTES_MAX,
-    State,
+    DamagedPage,
     Store,
     check,
     free_pages,
     is_corrupt,
     live_bytes,
     prepare,
-    read_state,
-    write_state,
 )
 from tidegate.records import Entry, Request
 
@@ -42,6 +50,9 @@ READING_ENTRIES_MAX = 50_000
 
 READING_DAMAGED_MAX = 1_000
 TRIM_STEPS_MAX = 256
+TRIM_PAUSE_S = 0.001
+"""Between two steps of a trim, so that waiting appends get the lock."""
+
 VACUUM_PAGES = 256
 FREE_PAGES_KEPT = 2_048
 """8 MB of free pages stay for the next appends; below that, giving back and taking again is only work."""
@@ -122,13 +133,13 @@ class SqliteJournal:
     def trim(self, loaded: int) -> None:
         """Note that everything up to `loaded` is in the warehouse, and free. See `Journal.trim`."""
         with self._trimming.writing(APPEND_WAIT_S) as connection:
-            state = note_loaded(connection, loaded)
-        freed = -1
+            note_loaded(connection, loaded)
         for _ in range(TRIM_STEPS_MAX):
-            if state.freed in (freed, state.loaded):
+            if not self._free_step():
                 break
-            freed, state = state.freed, self._free_step()
-        self._give_back()
+            time.sleep(TRIM_PAUSE_S)
+        with suppress(DamagedPage):
+            self._give_back()
 
     def stats(self) -> Stats:
         """Return how full the journal is. See `Journal.stats`."""
@@ -162,17 +173,34 @@ class SqliteJournal:
         while live_bytes(connection) + needed > self._bytes_max:
             if state.freed == state.loaded:
                 raise JournalFull(
-                    f"journal {self._path} has reached its limit of {self._bytes_max} bytes with requests that"
-                    " are not loaded yet; it takes new ones when the destination has caught up"
+                    f"journal {self._path} is at its limit of {self._bytes_max} bytes with requests that are"
+                    " not loaded yet; it takes new ones when the destination has caught up"
                 )
             state = free(connection, state, oldest(connection, state))
         return state
 
-    def _free_step(self) -> State:
+    def _free_step(self) -> bool:
+        """Free what is due in one short transaction, and tell whether there was any."""
+        try:
+            with self._trimming.writing(APPEND_WAIT_S) as connection:
+                state = read_state(connection)
+                upto = due(connection, state, self._keep, self._clock())
+                if upto > state.freed:
+                    free(connection, state, upto)
+                return upto > state.freed
+        except DamagedPage:
+            return self._free_around_damage()
+
+    def _free_around_damage(self) -> bool:
+        """Free one step entry by entry; what lies on a damaged page stays there and is passed over."""
+        state = self._state()
+        upto = min(state.freed + STEP_ENTRIES_MAX, state.loaded)
+        for position in range(state.freed + 1, upto + 1):
+            with suppress(DamagedPage), self._trimming.writing(APPEND_WAIT_S) as connection:
+                delete(connection, position - 1, position)
         with self._trimming.writing(APPEND_WAIT_S) as connection:
-            state = read_state(connection)
-            upto = due(connection, state, self._keep, self._clock())
-            return free(connection, state, upto) if upto > state.freed else state
+            pass_over(connection, upto)
+        return upto > state.freed
 
     def _give_back(self) -> None:
         """Return free pages and write-ahead log to the file system, in steps (J8)."""
@@ -183,6 +211,7 @@ class SqliteJournal:
                     break
                 # Each fetched row is a page moved; without fetching, one page is.
                 connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+            time.sleep(TRIM_PAUSE_S)
         with self._trimming.alone() as connection:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             if _size(Path(f"{self._path}-wal")) > WAL_BYTES_MAX:

@@ -1,5 +1,5 @@
 """
-The SQLite journal's file: its format, its connections, its one state row.
+The SQLite journal's file: its format and its connections.
 
 A `Store` is one connection with its lock; a journal has several, so that counting never waits for a commit.
 Every sqlite3 error is given Tidegate's name here and nowhere else.
@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import struct
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import astuple, dataclass
-from hashlib import blake2b
 from pathlib import Path
 from threading import RLock
 
 from tidegate.errors import JournalError, JournalFull, JournalUnavailable, JournalUnusable
+from tidegate.journal.packing import ENTRIES_SCHEMA
+from tidegate.journal.state import STATE_SCHEMA, State, write_state
 
 SCHEMA_VERSION = 1
 PAGE_BYTES = 4096
@@ -31,74 +30,20 @@ _CHECKPOINT_PAGES = 2_000  # 8 MB: each checkpoint syncs the main file, so not a
 _READ_WAIT_S = 5.0
 _BUSY_PAUSE_S = 0.0003  # SQLite's own waiting backs off to 100 ms, a hundred times what a commit takes.
 
-_SCHEMA = f"""
-CREATE TABLE state (
-  id INTEGER PRIMARY KEY CHECK (id = 1), journal_id TEXT NOT NULL,
-  end INTEGER NOT NULL, end_records INTEGER NOT NULL, end_bytes INTEGER NOT NULL,
-  loaded INTEGER NOT NULL, loaded_records INTEGER NOT NULL, loaded_bytes INTEGER NOT NULL,
-  freed INTEGER NOT NULL, freed_bytes INTEGER NOT NULL, checksum BLOB NOT NULL);
-CREATE TABLE entries (
-  position INTEGER PRIMARY KEY, records_total INTEGER NOT NULL, bytes_total INTEGER NOT NULL,
-  source_id INTEGER NOT NULL, received_at_ms INTEGER NOT NULL, record_count INTEGER NOT NULL,
-  body_bytes INTEGER NOT NULL, packing INTEGER NOT NULL, endpoint TEXT NOT NULL, content_type TEXT NOT NULL,
-  request_id TEXT NOT NULL, checksum BLOB NOT NULL, body BLOB NOT NULL);
-PRAGMA application_id = {_APPLICATION_ID};
-PRAGMA user_version = {SCHEMA_VERSION};
+_CONNECTION_SETTINGS = f"""
+PRAGMA synchronous = {{synchronous}};
+PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES};
+PRAGMA journal_size_limit = {WAL_BYTES_MAX};
+PRAGMA secure_delete = OFF;
+PRAGMA cell_size_check = ON;
+PRAGMA trusted_schema = OFF;
 """
-_STATE_COLUMNS = (
-    "journal_id, end, end_records, end_bytes, loaded, loaded_records, loaded_bytes, freed, freed_bytes"
+_SCHEMA = (
+    STATE_SCHEMA,
+    ENTRIES_SCHEMA,
+    f"PRAGMA application_id = {_APPLICATION_ID}",
+    f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
-_STATE_SELECT = f"SELECT {_STATE_COLUMNS}, checksum FROM state"  # noqa: S608 - constant column names
-_STATE_REPLACE = f"REPLACE INTO state (id, {_STATE_COLUMNS}, checksum) VALUES (1{', ?' * 10})"  # noqa: S608 - the same
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """
-    Where the journal stands, kept in one row so that nothing ever has to be counted.
-
-    Shape: three places, `freed` <= `loaded` <= `end`, as positions with the running totals of records and
-    stored bytes up to there. Entries up to `freed` are gone, up to `loaded` kept for replay only.
-    """
-
-    journal_id: str
-    end: int = 0
-    end_records: int = 0
-    end_bytes: int = 0
-    loaded: int = 0
-    loaded_records: int = 0
-    loaded_bytes: int = 0
-    freed: int = 0
-    freed_bytes: int = 0
-
-    def checksum(self) -> bytes:
-        """Hash all fields, so that a spoilt state is refused instead of believed."""
-        journal_id, *numbers = astuple(self)
-        return blake2b(journal_id.encode() + struct.pack("<8q", *numbers), digest_size=8).digest()
-
-
-def read_state(connection: sqlite3.Connection) -> State:
-    """
-    Return the state as this transaction sees it.
-
-    Errors: JournalUnusable when the row is missing or is not what was written.
-    """
-    row = connection.execute(_STATE_SELECT).fetchone()
-    try:
-        state = State(**dict(zip(State.__slots__, (_text(row[0]), *row[1:9]), strict=True)))
-        sound = state.checksum() == row[9]
-    except (TypeError, ValueError, AttributeError, struct.error):
-        sound = False
-    if not sound:
-        raise JournalUnusable(
-            "the journal's state row is damaged; restore the file from a copy or start a new one"
-        )
-    return state
-
-
-def write_state(connection: sqlite3.Connection, state: State) -> None:
-    """Put the state in place of the one before; part of the transaction that made it true."""
-    connection.execute(_STATE_REPLACE, (*astuple(state), state.checksum()))
 
 
 def live_bytes(connection: sqlite3.Connection) -> int:
@@ -111,6 +56,10 @@ def free_pages(connection: sqlite3.Connection) -> int:
     """Return how many pages of the file hold nothing."""
     count: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
     return count
+
+
+class DamagedPage(JournalUnavailable):
+    """SQLite met a page that cannot be what was written. Known in this package only, to work around it."""
 
 
 class Store:
@@ -127,6 +76,7 @@ class Store:
         self._read_only = read_only
         self._lock = RLock()
         self._connection: sqlite3.Connection | None = None
+        self._closed = False
 
     @contextmanager
     def writing(self, wait_s: float) -> Iterator[sqlite3.Connection]:
@@ -162,21 +112,30 @@ class Store:
                 yield self._connected()
             except sqlite3.Error as exc:
                 if _code(exc) != sqlite3.SQLITE_BUSY:
-                    self.close()
+                    self._drop()
                 raise translated(exc, self._path) from exc
 
     def close(self) -> None:
-        """Give up the connection; the next use opens another. Safe to repeat."""
+        """Give up the connection for good. Safe to repeat."""
         with self._lock:
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                with suppress(sqlite3.Error):
-                    connection.close()
+            self._closed = True
+            self._drop()
 
     def _connected(self) -> sqlite3.Connection:
+        if self._closed:
+            raise JournalUnavailable(f"journal {self._path} is closed")
         if self._connection is None:
             self._connection = _connect(self._path, synced=self._synced, read_only=self._read_only)
+            if not self._read_only:
+                # From here on the only lock waited for is the write lock, and `_begin` does that better.
+                self._connection.execute("PRAGMA busy_timeout = 0")
         return self._connection
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
 
 
 def prepare(path: Path) -> None:
@@ -231,6 +190,8 @@ def translated(exc: sqlite3.Error, path: Path) -> JournalError:
         return JournalFull(f"journal {path}: the disk is full ({exc}); free some space")
     if code == sqlite3.SQLITE_NOTADB:
         return JournalUnusable(f"{path} is not a journal ({exc}); name another data folder")
+    if is_corrupt(exc):
+        return DamagedPage(f"journal {path}: {exc}")
     if code == sqlite3.SQLITE_BUSY:
         return JournalUnavailable(f"journal {path}: other processes kept it locked for too long")
     return JournalUnavailable(f"journal {path}: {exc}")
@@ -238,7 +199,8 @@ def translated(exc: sqlite3.Error, path: Path) -> JournalError:
 
 def is_corrupt(exc: sqlite3.Error) -> bool:
     """Tell whether SQLite met a page that cannot be what was written."""
-    return _code(exc) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    # A spoilt length can also look like a value that is too big.
+    return _code(exc) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_TOOBIG)
 
 
 def _code(exc: sqlite3.Error) -> int:
@@ -256,23 +218,17 @@ def _connect(path: Path, *, synced: bool, read_only: bool) -> sqlite3.Connection
     )
     # Bytes instead of str: a flipped bit in a text must reach the checksum, not fail as bad UTF-8.
     connection.text_factory = bytes
-    connection.executescript(
-        f"""
-        PRAGMA synchronous = {"FULL" if synced else "NORMAL"};
-        PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES};
-        PRAGMA journal_size_limit = {WAL_BYTES_MAX};
-        PRAGMA secure_delete = OFF;
-        PRAGMA cell_size_check = ON;
-        PRAGMA trusted_schema = OFF;
-        """
-    )
+    try:
+        connection.executescript(_CONNECTION_SETTINGS.format(synchronous="FULL" if synced else "NORMAL"))
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
 def _begin(connection: sqlite3.Connection, wait_s: float) -> None:
     """Take the one write lock, asking again in short steps."""
     deadline = time.monotonic() + wait_s
-    connection.execute("PRAGMA busy_timeout = 0")
     while True:
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -310,17 +266,17 @@ def _create_schema(connection: sqlite3.Connection) -> None:
         return
     # Both must stand before the first page is written. Journal mode stays with the file.
     connection.executescript(f"PRAGMA page_size = {PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL;")
-    connection.execute("PRAGMA journal_mode = WAL")
+    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != b"wal":
+        raise JournalUnusable(
+            "the data folder's file system cannot share memory between processes; use a local disk"
+        )
     _begin(connection, _READ_WAIT_S)
     try:
         if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-            for statement in _SCHEMA.split(";")[:-1]:
+            for statement in _SCHEMA:
                 connection.execute(statement)
             write_state(connection, State(journal_id=str(uuid.uuid4())))
         connection.execute("COMMIT")
     finally:
         _roll_back(connection)
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
