@@ -1,0 +1,84 @@
+"""
+Names: what a table and a column are called in the warehouse. Source: docs/specs/loading.md, L1 to L12.
+
+PostgreSQL's rules, which DuckDB shares: case and spaces kept, other characters deleted.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tidegate.tables import reasons
+from tidegate.tables.capabilities import Capabilities
+from tidegate.tables.system import COLUMN_TYPES, PASSED_THROUGH
+
+_UNSUPPORTED = re.compile(r"[^A-Za-z0-9_ ]")
+_LEADING = re.compile(r"^[^A-Za-z_]+")
+_RESERVED_PREFIXES = ("_sdc", "_rjm")
+_SMALL_INTEGER_SUFFIX = "it"  # reserved though new integer columns are 64-bit: older tables may have it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Name:
+    """
+    A name as the warehouse has it, or why there is none.
+
+    Shape: `reason` is None for a good name. `droppable`: records load without this column.
+    """
+
+    text: str
+    reason: str | None = None
+    droppable: bool = False
+
+
+def canonical(name: str) -> str:
+    """Return the name with only the characters a warehouse keeps; may be empty, may be too long."""
+    return _LEADING.sub("", _UNSUPPORTED.sub("", name)).strip(" ")
+
+
+def identity(name: str, capabilities: Capabilities) -> str:
+    """Return what two names must share to be one in the warehouse."""
+    return name if capabilities.names_case_sensitive else name.lower()
+
+
+def length(name: str, capabilities: Capabilities) -> int:
+    """Return how long the warehouse finds a name. Units: as its limits."""
+    return len(name.encode()) if capabilities.names_in_bytes else len(name)
+
+
+def name_table(table_name: str, capabilities: Capabilities) -> Name:
+    """Name the table for records sent under `table_name`."""
+    text = canonical(table_name)
+    if not text:
+        return Name(text=text, reason=reasons.table_empty(table_name))
+    if _is_reserved(text):
+        return Name(text=text, reason=reasons.table_reserved(table_name))
+    if length(text, capabilities) > capabilities.table_name_max:
+        return Name(text=text, reason=reasons.table_too_long(table_name, capabilities.display_name))
+    return Name(text=text)
+
+
+def name_column(field: str, capabilities: Capabilities) -> Name:
+    """Name the column for a top-level field."""
+    text = canonical(field)
+    if not text:
+        return Name(text=text, reason=reasons.column_empty(field))
+    lower = text.lower()
+    if lower in COLUMN_TYPES or (_is_reserved(lower) and lower not in PASSED_THROUGH):
+        return Name(text=text, reason=reasons.reserved_prefix(text))
+    if lower.endswith(_reserved_suffixes(capabilities)):
+        return Name(text=text, reason=reasons.reserved_suffix(text))
+    if length(text, capabilities) > capabilities.column_name_max:
+        return Name(
+            text=text, reason=reasons.column_too_long(field, capabilities.display_name), droppable=True
+        )
+    return Name(text=text)
+
+
+def _is_reserved(name: str) -> bool:
+    return name.lower().startswith(_RESERVED_PREFIXES)
+
+
+def _reserved_suffixes(capabilities: Capabilities) -> tuple[str, ...]:
+    return tuple(f"__{suffix}" for suffix in (*capabilities.suffixes.values(), _SMALL_INTEGER_SUFFIX))

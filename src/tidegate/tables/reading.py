@@ -1,0 +1,236 @@
+"""
+Whole columns: a field's values become one Arrow array for each type they have.
+
+Uniform columns, which are nearly all, are read by native code; every other goes value by value through
+`canonical`, with the same meaning. Source: docs/specs/loading.md, L20 to L29.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import chain, repeat
+from types import NoneType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tidegate.instants import INSTANT_MAX_NS, INSTANT_MIN_NS
+from tidegate.tables import reasons
+from tidegate.tables.branches import Branch, Branches
+from tidegate.tables.canonical import canonical_value, decimal_of
+from tidegate.tables.capabilities import Capabilities
+from tidegate.tables.decimals import Refused, decimal_array
+from tidegate.tables.model import Type
+
+TIMESTAMP = pa.timestamp("us", "UTC")
+ARROW_TYPES = {
+    Type.BOOLEAN: pa.bool_(),
+    Type.INTEGER: pa.int64(),
+    Type.DOUBLE: pa.float64(),
+    Type.TIMESTAMP: TIMESTAMP,
+    Type.STRING: pa.string(),
+}
+"""Decimals are not here: their type has a scale."""
+
+_NOT_NATIVE = (pa.ArrowException, OverflowError, UnicodeEncodeError, ValueError, TypeError)
+"""What Arrow raises for a value it cannot take; the value is then looked at on its own."""
+
+_TEXT_BRANCHES = {Branch.INSTANT, Branch.DECIMAL_TEXT, Branch.DATE, Branch.STRING}
+_NUMBER_BRANCHES = {Branch.INTEGER, Branch.NUMBER, Branch.DECIMAL}
+_NUMBERS = {int, float, Decimal}
+_YEARS_US = (INSTANT_MIN_NS // 1_000, INSTANT_MAX_NS // 1_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """
+    A field's values, by type.
+
+    Shape: `arrays` in order of first appearance, each as long as the values, null where the value is null,
+    of another type or refused. `refused`: row number -> why no column can hold the value.
+    """
+
+    arrays: dict[Type, pa.Array]
+    refused: Refused
+
+
+Runs = Sequence[tuple[Branches, int]]
+"""Branches, and for how many rows they hold; all rows are covered in order."""
+
+
+def read_column(values: list[Any], runs: Runs, name: str, scale: int, capabilities: Capabilities) -> Reading:
+    """
+    Read one field's values.
+
+    Shape: values in order, None for null or absent; `name` its column, for reasons; `scale` the digits after
+    the point its decimal column has now, or would start with.
+    """
+    branches = runs[0][0] if len({each for each, _ in runs}) == 1 else None
+    if branches is not None:
+        kinds = set(map(type, values)) - {NoneType}
+        if not kinds:
+            return Reading(arrays={}, refused={})
+        native = _native(kinds, branches)
+        try:
+            reading = native(values, scale, capabilities) if native is not None else None
+        except _NOT_NATIVE:
+            reading = None
+        if reading is not None:
+            return reading
+    return read_by_value(values, runs, name, scale, capabilities)
+
+
+_Native = Callable[[list[Any], int, Capabilities], "Reading | None"]
+
+
+def _native(kinds: set[type], branches: Branches) -> _Native | None:
+    """Choose how native code reads values that all have these Python types; None when it cannot."""
+    if kinds == {str}:
+        return _TEXT_READERS.get(_first(branches, _TEXT_BRANCHES))
+    if kinds == {bool}:
+        return _booleans
+    if not kinds <= _NUMBERS:
+        return None
+    relevant = _NUMBER_BRANCHES if int in kinds else _NUMBER_BRANCHES - {Branch.INTEGER}
+    first = _first(branches, relevant)
+    if first is Branch.DECIMAL or kinds == {Decimal}:
+        return _decimals
+    if kinds == {float} or (Decimal not in kinds and first is Branch.NUMBER):
+        return _doubles
+    return _integers if kinds == {int} else None
+
+
+def _first(branches: Branches, relevant: Collection[Branch]) -> Branch | None:
+    return next((branch for branch in branches if branch in relevant), None)
+
+
+def _integers(values: list[Any], scale: int, capabilities: Capabilities) -> Reading | None:  # noqa: ARG001
+    array = pa.array(values, pa.int64())
+    if not _within(array, capabilities.integer_min, capabilities.integer_max):
+        return None
+    return Reading(arrays={Type.INTEGER: array}, refused={})
+
+
+def _doubles(values: list[Any], scale: int, capabilities: Capabilities) -> Reading | None:  # noqa: ARG001
+    return Reading(arrays={Type.DOUBLE: pa.array(values, pa.float64())}, refused={})
+
+
+def _booleans(values: list[Any], scale: int, capabilities: Capabilities) -> Reading | None:  # noqa: ARG001
+    return Reading(arrays={Type.BOOLEAN: pa.array(values, pa.bool_())}, refused={})
+
+
+def _strings(values: list[Any], scale: int, capabilities: Capabilities) -> Reading | None:  # noqa: ARG001
+    array = pa.array(values, pa.string())
+    if not capabilities.keeps_nul_in_text and pc.any(pc.match_substring(array, "\0")).as_py():
+        return None
+    return Reading(arrays={Type.STRING: array}, refused={})
+
+
+def _instants(values: list[Any], scale: int, capabilities: Capabilities) -> Reading | None:  # noqa: ARG001
+    texts = pa.array(values, pa.string())
+    # Arrow also reads texts without seconds, which are no instants here; those have no colon in that place.
+    if pc.all(pc.equal(pc.utf8_slice_codeunits(texts, 16, 17), ":")).as_py() is False:
+        return None
+    array = texts.cast(TIMESTAMP)
+    least, most = _YEARS_US
+    if not _within(
+        array.cast(pa.int64()),
+        max(least, capabilities.timestamp_min_us),
+        min(most, capabilities.timestamp_max_us),
+    ):
+        return None
+    return Reading(arrays={Type.TIMESTAMP: array}, refused={})
+
+
+def _decimals(values: list[Any], scale: int, capabilities: Capabilities) -> Reading | None:
+    exact = [None if value is None else decimal_of(value) for value in values]
+    if exact.count(None) != values.count(None):
+        return None
+    return _decimal_reading(exact, scale, capabilities)
+
+
+def _decimal_reading(values: list[Any], scale: int, capabilities: Capabilities) -> Reading:
+    array, refused = decimal_array(values, scale, capabilities)
+    # A column none of whose values fits has no type yet.
+    return Reading(arrays={Type.DECIMAL: array} if array.null_count < len(array) else {}, refused=refused)
+
+
+_TEXT_READERS: dict[Branch | None, _Native] = {
+    None: _strings,
+    Branch.STRING: _strings,
+    Branch.INSTANT: _instants,
+}
+
+
+def _within(array: pa.Array, least: int, most: int) -> bool:
+    bounds = pc.min_max(array)
+    low, high = bounds["min"].as_py(), bounds["max"].as_py()
+    return low is None or (least <= low and high <= most)
+
+
+def read_by_value(
+    values: list[Any], runs: Runs, name: str, scale: int, capabilities: Capabilities
+) -> Reading:
+    """Read a column value by value: the same as `read_column`, whatever the values."""
+    refused: Refused = {}
+    found: dict[Type, dict[int, Any]] = {}
+    each_branches = chain.from_iterable(repeat(branches, count) for branches, count in runs)
+    for row, (value, branches) in enumerate(zip(values, each_branches, strict=True)):
+        if value is None:
+            continue
+        taken = canonical_value(value, branches)
+        if taken is None:
+            refused[row] = reasons.nested(name, "array" if isinstance(value, list) else "object")
+            continue
+        reason = _CHECKS.get(taken[0], _holds)(taken[1], name, capabilities)
+        if reason is None:
+            found.setdefault(taken[0], {})[row] = taken[1]
+        else:
+            refused[row] = reason
+    arrays: dict[Type, pa.Array] = {}
+    for kind, by_row in found.items():
+        column = list(map(by_row.get, range(len(values))))
+        if kind is not Type.DECIMAL:
+            arrays[kind] = pa.array(column, ARROW_TYPES[kind])
+            continue
+        decimals = _decimal_reading(column, scale, capabilities)
+        refused |= decimals.refused
+        arrays |= decimals.arrays
+    return Reading(arrays=arrays, refused=refused)
+
+
+def _holds(value: Any, name: str, capabilities: Capabilities) -> str | None:  # noqa: ARG001
+    return None
+
+
+def _check_integer(value: int, name: str, capabilities: Capabilities) -> str | None:  # noqa: ARG001
+    if capabilities.integer_min <= value <= capabilities.integer_max:
+        return None
+    return reasons.out_of_range("integer", capabilities.display_name, value)
+
+
+def _check_timestamp(value: int, name: str, capabilities: Capabilities) -> str | None:  # noqa: ARG001
+    if capabilities.timestamp_min_us <= value <= capabilities.timestamp_max_us:
+        return None
+    return reasons.out_of_range("timestamp", capabilities.display_name, value)
+
+
+def _check_string(value: str, name: str, capabilities: Capabilities) -> str | None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return reasons.not_text(capabilities.display_name, name)
+    if "\0" in value and not capabilities.keeps_nul_in_text:
+        return reasons.not_text(capabilities.display_name, name)
+    return None
+
+
+_Check = Callable[[Any, str, Capabilities], str | None]
+_CHECKS: dict[Type, _Check] = {
+    Type.INTEGER: _check_integer,
+    Type.TIMESTAMP: _check_timestamp,
+    Type.STRING: _check_string,
+}

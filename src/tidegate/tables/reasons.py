@@ -1,0 +1,83 @@
+"""
+Why a record is rejected, in the documented words. Source: docs/specs/loading.md, L40 to L52.
+
+Texts with a name of a warehouse take its display name; the value or name at fault comes last.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+KEYS_DIFFER = "Primary Keys for table do not match Primary Keys of incoming data"
+TOO_MANY_COLUMNS = "ERROR: too many columns"
+ACTIVATION = "activation of a table version is not supported yet; its rows were loaded"
+
+
+def out_of_range(kind: str, display_name: str, value: Any) -> str:
+    """A number or an instant that the warehouse's type cannot hold."""
+    return f"{kind} out of range for {display_name} on {value}"
+
+
+def not_text(display_name: str, column: str) -> str:
+    """A text with an unpaired surrogate, or with U+0000 where the warehouse has no place for it."""
+    return f"string has a character that {display_name} cannot store on {column}"
+
+
+def table_too_long(table_name: str, display_name: str) -> str:
+    """The table's name is over the warehouse's limit."""
+    return f"Table name {table_name} is too long for {display_name}"
+
+
+def table_empty(table_name: str) -> str:
+    """Nothing of the table's name is left."""
+    return f"Table name {table_name} is empty after removing unsupported characters"
+
+
+def table_reserved(table_name: str) -> str:
+    """The table's name begins like ours."""
+    return f"table names from client should not include reserved prefix on {table_name}"
+
+
+def column_too_long(field: str, display_name: str) -> str:
+    """The column's name is over the warehouse's limit."""
+    return f"Column name {field} is too long for {display_name}"
+
+
+def column_empty(field: str) -> str:
+    """Nothing of the column's name is left."""
+    return f"Column name {field} is empty after removing unsupported characters"
+
+
+def reserved_suffix(column: str) -> str:
+    """The name ends like a split column's."""
+    return f"column names from client should not include reserved datatype suffix on {column}"
+
+
+def reserved_prefix(column: str) -> str:
+    """The name begins like a system column's."""
+    return f"column names from client should not include reserved prefix on {column}"
+
+
+def collision(column: str) -> str:
+    """Two fields of one record would share a column."""
+    return f"Field collision on {column}"
+
+
+def key_type(column: str) -> str:
+    """A key value of another type than its column: keys are never split."""
+    return f"Primary Key type for {column} does not match Primary Key type in existing table"
+
+
+def key_missing(column: str) -> str:
+    """A key value is null or absent; the API refuses such records, so this one came another way."""
+    return f"missing pk({column}) from updated record"
+
+
+def nested(column: str, kind: str) -> str:
+    """An object or array, until those are loaded."""
+    return f"nested values are not loaded yet: {kind} on {column}"
+
+
+def other_type(column: str, found: str, held: str) -> str:
+    """A value of another type than its column, until those get a column of their own."""
+    return f"{found} value for the {held} column {column}; values of a second type are not loaded yet"

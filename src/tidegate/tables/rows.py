@@ -1,0 +1,90 @@
+"""
+The records of one load for one table, in the order they were accepted, from however many requests.
+
+Source: docs/specs/loading.md, L13 to L16.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import compress
+
+from tidegate.records import Batch, Record
+from tidegate.tables.branches import Branches, field_branches
+
+Schema = Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """
+    One batch of an accepted request, at its place in the journal.
+
+    Units: `received_at_ms` is milliseconds since 1970 UTC.
+    """
+
+    position: int
+    received_at_ms: int
+    request_id: str
+    batch: Batch
+
+
+@dataclass(slots=True)
+class Rows:
+    """
+    Records beside what their requests said of them; every list has one item for each record.
+
+    Shape: `runs` tells the branches of fields and for how many rows they hold, in order. Units:
+    `received_us` is microseconds since 1970 UTC.
+    """
+
+    data: list[Record] = field(default_factory=list)
+    sequences: list[int] = field(default_factory=list)
+    received_us: list[int] = field(default_factory=list)
+    versions: list[int] = field(default_factory=list)
+    extracted: list[str | None] = field(default_factory=list)
+    runs: list[tuple[Mapping[str, Branches], int]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def without(self, dropped: Iterable[int]) -> Rows:
+        """Return the rows but these, by row number."""
+        keep = [True] * len(self.data)
+        for row in dropped:
+            keep[row] = False
+        ends, start = [], 0
+        for branches, count in self.runs:
+            ends.append((branches, sum(keep[start : start + count])))
+            start += count
+        return Rows(
+            data=list(compress(self.data, keep)),
+            sequences=list(compress(self.sequences, keep)),
+            received_us=list(compress(self.received_us, keep)),
+            versions=list(compress(self.versions, keep)),
+            extracted=list(compress(self.extracted, keep)),
+            runs=[(branches, count) for branches, count in ends if count],
+        )
+
+
+def gather(arrivals: Sequence[Arrival]) -> Rows:
+    """Put the records of arrivals for one table after one another."""
+    rows = Rows()
+    schema: Schema = None
+    for arrival in arrivals:
+        batch, count = arrival.batch, len(arrival.batch.data)
+        if not count:
+            continue
+        rows.data += batch.data
+        rows.sequences += batch.sequences
+        rows.received_us += [arrival.received_at_ms * 1_000] * count
+        rows.versions += [batch.table_version or 0] * count
+        rows.extracted += batch.extracted if batch.extracted is not None else [None] * count
+        if rows.runs and schema == batch.schema:
+            branches, before = rows.runs[-1]
+            rows.runs[-1] = (branches, before + count)
+        else:
+            rows.runs.append((field_branches(batch.schema), count))
+            schema = batch.schema
+    return rows
