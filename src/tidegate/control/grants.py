@@ -2,8 +2,9 @@
 Grants: what a token lets its bearer do, looked up for each request without touching the store.
 
 One process holds one snapshot of all tokens that are not revoked, and takes a new one when the store says
-that something changed. Asking costs microseconds and happens at most every `ASK_WAIT_S`, so that a revoked
-token or a paused source is refused everywhere well within the second promised.
+that something changed. Asking costs microseconds. It happens every `ASK_WAIT_S`, so that a revoked token or a
+paused source is refused everywhere well within the second promised, and for every token that the snapshot
+lacks, so that a new one works at once.
 """
 
 from __future__ import annotations
@@ -57,19 +58,19 @@ class Grants:
         store cannot be asked: an old snapshot might let a revoked token in.
         Source: docs/specs/control.md, C18.
         """
-        asked_at_s = self._clock_s()
-        if asked_at_s - self._asked_at_s >= ASK_WAIT_S:
+        key = secret_hash(token)
+        if key not in self._snapshot or self._clock_s() - self._asked_at_s >= ASK_WAIT_S:
             self._refresh()
-            self._asked_at_s = asked_at_s
-        grant, expires_at_ms = self._snapshot.get(secret_hash(token), (None, None))
+        grant, expires_at_ms = self._snapshot.get(key, (None, None))
         return grant if expires_at_ms is None or now_ms < expires_at_ms else None
 
     def _refresh(self) -> None:
+        asked_at_s = self._clock_s()
         version = self._store.version()
-        if version == self._version:
-            return
-        self._snapshot = _read(self._store)
-        self._version = version  # as of before reading: a change in between is seen the next time
+        if version != self._version:
+            self._snapshot = _read(self._store)
+            self._version = version  # as of before reading: a change in between is seen the next time
+        self._asked_at_s = asked_at_s
 
 
 def _read(store: Store) -> dict[bytes, tuple[Grant, int | None]]:

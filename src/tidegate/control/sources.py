@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from tidegate.control import accounts, destinations, schema_names
 from tidegate.control.schema import now, sources
@@ -92,6 +92,18 @@ def get(conn: Connection, source_id: int, *, client_id: int | None = None) -> So
     if row is None:
         raise Unknown(f"source not found ({source_id})")
     return _source(row)
+
+
+def find(conn: Connection, text: str) -> Source:
+    """Return the undeleted source of that id or schema name, as people name it. Errors: Unknown, Conflict."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    named = or_(sources.c.schema_name == text, sources.c.id == number)
+    rows = conn.execute(select(sources).where(named, sources.c.deleted_at.is_(None))).all()
+    if not rows:
+        raise Unknown(f"source not found ({text})")
+    if len(rows) > 1:
+        raise Conflict(f"several accounts have a source {text}; give its id")
+    return _source(rows[0])
 
 
 def list_(conn: Connection, client_id: int | None = None, *, deleted: bool = False) -> Sequence[Source]:

@@ -1,0 +1,135 @@
+"""`tidegate sources`: list, create, pause and resume the sources that records come from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tidegate.cli.context import AsJson, DataDir, open_store, print_json, settings_for
+from tidegate.cli.shown import as_json_object, print_table
+from tidegate.errors import InputInvalid, NotSetUp
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from tidegate.control.sources import Source
+
+app = typer.Typer(
+    help="Sources: where records come from, each with its own schema and access tokens.", no_args_is_help=True
+)
+
+SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="Id or schema name of the source.")]
+
+
+@app.command("list", epilog="Example: `tidegate sources list --json`")
+def list_(
+    *,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Show deleted sources too.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the sources."""
+    from tidegate.control import sources
+
+    with open_store(settings_for(data_dir)) as store, store.reading() as conn:
+        found = sources.list_(conn, deleted=deleted)
+    if as_json:
+        print_json([_object(each) for each in found])
+        return
+    rows = [
+        (
+            each.id,
+            each.display_name,
+            each.schema_name,
+            state(each),
+            each.client_id,
+            f"{each.created_at:%Y-%m-%d}",
+        )
+        for each in found
+    ]
+    print_table(("id", "name", "schema", "state", "client id", "created"), rows)
+
+
+@app.command("create", epilog="Example: `tidegate sources create 'Web shop' --schema shop`")
+def create(
+    display_name: Annotated[str, typer.Argument(metavar="NAME", help="What people call the source.")],
+    schema: Annotated[
+        str | None, typer.Option("--schema", help="Schema for its tables; otherwise made from the name.")
+    ] = None,
+    *,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create a source with a first access token, which is shown this once."""
+    from tidegate.control import accounts, sources, tokens
+
+    with open_store(settings_for(data_dir)) as store, store.writing() as conn:
+        known = accounts.list_(conn)
+        if not known:
+            raise NotSetUp("nothing was ever served from this data folder; start with `tidegate serve`")
+        source = sources.create(conn, known[0].client_id, display_name, schema)
+        _, secret = tokens.create(conn, source.id)
+    if as_json:
+        print_json(_object(source) | {"access_token": secret})
+        return
+    typer.echo(f"Created source {source.id}; its tables go to schema {source.schema_name}, for good.")
+    typer.echo(f"\n  client id     {source.client_id}\n  access token  {secret}\n")
+    typer.echo("Keep the token private and safe: it cannot be shown again.")
+
+
+@app.command("pause", epilog="Example: `tidegate sources pause import_api`")
+def pause(source: SourceArgument, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Refuse a source's requests (401) until it is resumed; its senders must send those again."""
+    from tidegate.control import sources
+
+    with open_store(settings_for(data_dir)) as store, store.writing() as conn:
+        changed = sources.pause(conn, find_source(conn, source).id)
+    _say(changed, "is paused: requests are refused with 401; what was accepted still loads", as_json=as_json)
+
+
+@app.command("resume", epilog="Example: `tidegate sources resume import_api`")
+def resume(source: SourceArgument, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Take a paused source's requests again."""
+    from tidegate.control import sources
+
+    with open_store(settings_for(data_dir)) as store, store.writing() as conn:
+        changed = sources.resume(conn, find_source(conn, source).id)
+    _say(changed, "is active: requests are taken", as_json=as_json)
+
+
+def find_source(conn: Connection, text: str | None) -> Source:
+    """
+    Return the source a person named by id or schema name; without a name, the only one there is.
+
+    Errors: Unknown, Conflict; InputInvalid when nothing was named and there is not exactly one.
+    """
+    from tidegate.control import sources
+
+    if text is not None:
+        return sources.find(conn, text)
+    known = sources.list_(conn)
+    if len(known) == 1:
+        return known[0]
+    if not known:
+        raise InputInvalid("there is no source yet; make one with `tidegate sources create NAME`")
+    names = ", ".join(each.schema_name for each in known[:10]) + (", ..." if len(known) > 10 else "")
+    raise InputInvalid(f"there are {len(known)} sources; name one of: {names}")
+
+
+def state(source: Source) -> str:
+    """A source's state in a word."""
+    if source.deleted_at is not None:
+        return "deleted"
+    return "active" if source.active else "paused"
+
+
+def _say(source: Source, text: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_object(source))
+    else:
+        typer.echo(f"Source {source.id} ({source.schema_name}) {text}.")
+
+
+def _object(source: Source) -> dict[str, Any]:
+    return as_json_object(source) | {"state": state(source)}
