@@ -69,6 +69,6 @@ class _Now(Collector):
 def exposition(gauges: Callable[[], Mapping[str, tuple[str, float]]]) -> bytes:
     """Return the text of `/metrics`: all processes' counters, and `gauges` (name to help text and value)."""
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call] - prometheus-client has no types here
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # no types there
     registry.register(_Now(gauges))
     return generate_latest(registry)

@@ -55,7 +55,9 @@ class GroupCommit:
         group, self._waiting = self._waiting[:count], self._waiting[count:]
         return group
 
-    def _written(self, group: list[tuple[Request, asyncio.Future[int]]], result: Future[Sequence[int]]) -> None:
+    def _written(
+        self, group: list[tuple[Request, asyncio.Future[int]]], result: Future[Sequence[int]]
+    ) -> None:
         self._writing = False
         exc = result.exception()
         self.failing = exc if isinstance(exc, JournalError) else None

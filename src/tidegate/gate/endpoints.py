@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tidegate.control.grants import Grant
+from tidegate.crashpoints import crash_point
 from tidegate.errors import (
     BodyTooLarge,
     ControlError,
@@ -146,10 +147,13 @@ class ImportApi:
             request_id=exchange.request_id,
             body=body,
         )
+        crash_point("gate before append")
         try:
-            return await self.commit.append(request)
+            position = await self.commit.append(request)
         except JournalError as exc:
             raise Unavailable(str(exc)) from exc
+        crash_point("gate before answer")
+        return position
 
     def _authorize(self, headers: Headers) -> Grant:
         token = bearer_token(_text(headers, b"authorization"))
