@@ -1,0 +1,268 @@
+"""`tidegate push`: send the rows of a file to a table."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tidegate.cli.choosing import chosen_source
+from tidegate.cli.context import (
+    AsJson,
+    DataDir,
+    err_console,
+    open_store,
+    print_json,
+    server_file,
+    settings_for,
+)
+from tidegate.errors import InputInvalid, PushRefused, ServerUnreachable, Unknown
+
+if TYPE_CHECKING:
+    from tidegate.client import Client, Pushed, RowFile
+    from tidegate.control.store import Store
+    from tidegate.settings import Settings
+
+EXAMPLES = """
+[bold]Examples[/]
+
+tidegate push cars cars.csv --key id          where `tidegate serve` runs: no token needed
+
+curl -s https://example.com/cars.json | tidegate push cars - --key id
+
+tidegate push cars cars.ndjson.gz --key id --url https://data.example.com --token at_...
+
+[bold]What becomes of the values[/]
+
+Rows go to the batch endpoint. Without --schema, JSON values are typed one by one, and CSV columns are
+integers, numbers or booleans only where every cell is one (no leading zeros or plus signs), else text;
+empty cells are null. Without --key rows are only ever added; with it, a row sent later replaces the row
+with the same key.
+"""
+"""Shown under the command's help."""
+
+
+def push(
+    table_name: Annotated[str, typer.Argument(metavar="TABLE", help="Table to send to; made when needed.")],
+    file: Annotated[str, typer.Argument(help="JSON, NDJSON or CSV, also gzipped; - reads standard input.")],
+    *,
+    key_names: Annotated[
+        list[str] | None,
+        typer.Option("--key", metavar="NAME", help="Field of the primary key; repeat for more."),
+    ] = None,
+    schema: Annotated[
+        Path | None, typer.Option(help="File with the JSON Schema of a row, which types the values.")
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--format", metavar="json|ndjson|csv", help="Default: told from name or content."),
+    ] = None,
+    texts_only: Annotated[bool, typer.Option("--strings", help="Keep every CSV cell text.")] = False,
+    url: Annotated[
+        str | None, typer.Option(help="Server to send to; default: the one on this machine.")
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="TIDEGATE_ACCESS_TOKEN",
+            help="Access token; default: a short-lived one, made from the data folder.",
+        ),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Source (id or name) to send as; default: the only one.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, max=20_000, help="Most records in one request.")] = 20_000,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send the rows of a file to a table."""
+    from tidegate.client import Client, Format, open_rows
+
+    if kind not in (None, *Format):
+        raise InputInvalid(f"--format is {kind!r}; it must be one of {', '.join(Format)}")
+    path = None if file == "-" else Path(file)
+    given_schema = None if schema is None else _read_schema(schema)
+    with ExitStack() as stack:
+        rows = stack.enter_context(
+            open_rows(path, sys.stdin.buffer, kind=Format(kind) if kind else None, texts_only=texts_only)
+        )
+        base_url, access_token = stack.enter_context(_server(settings_for(data_dir), url, token, source))
+        client = stack.enter_context(
+            Client(base_url, access_token, records_max=batch_size, on_wait=_say_waiting())
+        )
+        keys = key_names or []
+        sent_schema = given_schema or _schema_of(rows, keys)
+        done = _send(client, table_name, rows, keys, sent_schema)
+    if as_json:
+        print_json({"table_name": table_name} | {name: getattr(done, name) for name in done.__slots__})
+    else:
+        typer.echo(_summary(done, table_name))
+
+
+push.__doc__ = (push.__doc__ or "") + EXAMPLES
+
+
+def _send(
+    client: Client, table_name: str, rows: RowFile, key_names: list[str], schema: Mapping[str, Any]
+) -> Pushed:
+    """Send all rows, with a progress bar for people. Errors: as the client's, told with the row's line."""
+    from tidegate.client import Pushed
+
+    done = Pushed()
+    try:
+        with _progress(rows) as advance:
+            for done in client.batches(table_name, rows, key_names=key_names, schema=schema):
+                advance(done)
+    except PushRefused as exc:
+        where = rows.name if exc.row_index is None else rows.place(exc.row_index)
+        raise PushRefused(f"{where}: {exc}", row_index=exc.row_index) from exc
+    except (ServerUnreachable, InputInvalid) as exc:
+        raise type(exc)(f"{exc}; {_accepted(done)}") from exc
+    except KeyboardInterrupt:
+        _say(f"stopped; {_accepted(done)}, a request under way may be accepted too", style="yellow")
+        raise typer.Exit(1) from None
+    return done
+
+
+def _accepted(done: Pushed) -> str:
+    return f"{done.records:,} records were accepted before"
+
+
+def _summary(done: Pushed, table_name: str) -> str:
+    retries = f", {done.retries:,} retries" if done.retries else ""
+    took = f"{done.requests:,} requests{retries}, {done.seconds:.1f} s"
+    return f"{done.records:,} records accepted for {table_name} ({took})"
+
+
+def _read_schema(path: Path) -> Mapping[str, Any]:
+    import msgspec
+
+    try:
+        # Numbers of a schema, such as multipleOf: 1e-20, must keep their digits too.
+        found = msgspec.json.decode(path.read_bytes(), type=dict[str, msgspec.Raw])
+    except OSError as exc:
+        raise InputInvalid(
+            f"{path} cannot be opened: {exc.strerror}; --schema takes a file with JSON Schema"
+        ) from exc
+    except msgspec.DecodeError as exc:
+        raise InputInvalid(
+            f"{path} is no JSON object ({exc}); --schema takes a file with JSON Schema"
+        ) from exc
+    return found
+
+
+def _schema_of(rows: RowFile, key_names: list[str]) -> Mapping[str, Any]:
+    """Return what is known of the types without a schema: CSV columns, and that keys are properties."""
+    if missing := [name for name in key_names if rows.properties and name not in rows.properties]:
+        columns = ", ".join(rows.properties)
+        raise InputInvalid(f"{rows.name} has no column {missing[0]!r}, which --key names; it has {columns}")
+    return {"type": "object", "properties": {name: {} for name in key_names} | rows.properties}
+
+
+# --- What people see -----------------------------------------------------------------------------------------
+
+
+def _say(text: str, *, style: str = "") -> None:
+    err_console().print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def _say_waiting() -> Callable[[str], None]:
+    """Return what tells people why nothing goes on: once for each reason, not for each attempt."""
+    said: set[str] = set()
+
+    def say(why: str) -> None:
+        if why not in said:
+            said.add(why)
+            _say(f"the server cannot take the request now, trying again: {why}", style="yellow")
+
+    return say
+
+
+@contextmanager
+def _progress(rows: RowFile) -> Iterator[Callable[[Pushed], None]]:
+    """Yield what is told of each accepted request; a bar shows it when standard error is a terminal."""
+    if not err_console().is_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    parts = (
+        TextColumn("{task.fields[records]:,} records"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*parts, console=err_console(), transient=True) as bar:
+        task = bar.add_task("", total=rows.size, records=0)
+        yield lambda done: bar.update(task, completed=rows.bytes_read(), records=done.records)
+
+
+# --- Which server, and as whom -----------------------------------------------------------------------------
+
+
+@contextmanager
+def _server(
+    settings: Settings, url: str | None, token: str | None, source: str | None
+) -> Iterator[tuple[str, str | Callable[[], str]]]:
+    """Yield the base URL, and a token or a maker of tokens; what was made is revoked at the end."""
+    if token is not None:
+        if source is not None:
+            raise InputInvalid(
+                "an access token already belongs to a source; give --source or --token, not both"
+            )
+        yield url or _local_url(settings), token
+        return
+    if url is not None:
+        # A token made here would be handed to whoever answers there.
+        raise InputInvalid(
+            "--url needs --token, or TIDEGATE_ACCESS_TOKEN, with an access token of that server"
+        )
+    with open_store(settings) as store, closing(_LocalToken(store, source)) as local:
+        yield _local_url(settings), local
+
+
+def _local_url(settings: Settings) -> str:
+    running = server_file(settings)
+    if running is None:
+        raise ServerUnreachable(
+            f"no server runs on {settings.data_dir};"
+            " start `tidegate serve`, name another --data-dir, or give --url and --token"
+        )
+    return str(running["base_url"])
+
+
+class _LocalToken:
+    """Makes short-lived tokens for one source, one after the other, and takes back the last."""
+
+    def __init__(self, store: Store, source: str | None) -> None:
+        self._store = store
+        self._source = source
+        self._token_id: int | None = None
+
+    def __call__(self) -> str:
+        from tidegate.control import tokens
+        from tidegate.control.grants import ASK_WAIT_S
+
+        self.close()
+        with self._store.writing() as conn:
+            source = chosen_source(conn, self._source, first_will_do=False)
+            token, secret = tokens.create_local(conn, source.id)
+        self._token_id = token.id
+        # A gate that has just looked at the store does not know the token before it looks again.
+        time.sleep(ASK_WAIT_S)
+        return secret
+
+    def close(self) -> None:
+        """Take the token back. Safe to repeat, also when it is gone already."""
+        from tidegate.control import tokens
+
+        token_id, self._token_id = self._token_id, None
+        if token_id is None:
+            return
+        with suppress(Unknown), self._store.writing() as conn:
+            tokens.revoke(conn, token_id)

@@ -1,0 +1,144 @@
+"""Rows of JSON files: one array, or objects one after the other. Every number keeps its digits."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from tidegate.errors import InputInvalid
+
+LINE_BYTES_MAX = 100_000_000
+"""Longest line read as a row; far above what a server accepts, and small enough for memory."""
+
+_Undecodable = msgspec.DecodeError | ValueError
+_BOM = b"\xef\xbb\xbf"
+_AT_BYTE = re.compile(r"\s*\(byte (\d+)\)$")
+_ROW = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def read_json(stream: io.BufferedReader, *, lines_only: bool) -> Iterator[tuple[int | None, bytes]]:
+    """
+    Yield the line (None where it is not known) and the bytes of each object.
+
+    Shape: an array of objects; or objects one after the other, normally one on each line, which are read
+    line by line (`lines_only`: nothing else is tried). Bytes are checked, never rewritten.
+    Errors: InputInvalid; its message begins with the place, to be put behind the file's name.
+    """
+    number, first = _first_line(stream)
+    if first.lstrip()[:1] == b"[" and not lines_only:
+        yield from _array(first + stream.read(), number)
+    elif lines_only or _is_row(first):
+        yield from _lines(stream, number, first)
+    else:
+        yield from _objects(first + stream.read(), number)
+
+
+def _first_line(stream: io.BufferedReader) -> tuple[int, bytes]:
+    """Return the first line that is not blank, and its number."""
+    number = 1
+    line = stream.readline(LINE_BYTES_MAX).removeprefix(_BOM)
+    while line and not line.strip():
+        number += 1
+        line = stream.readline(LINE_BYTES_MAX)
+    return number, line
+
+
+def _is_row(line: bytes) -> bool:
+    try:
+        _ROW.decode(line)
+    except msgspec.DecodeError:
+        return not line
+    return True
+
+
+def _lines(stream: io.BufferedReader, number: int, line: bytes) -> Iterator[tuple[int, bytes]]:
+    while line:
+        row = line.strip()
+        if row:
+            try:
+                _ROW.decode(row)
+                row.isascii() or row.decode()
+            except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+                raise InputInvalid(f", line {number:,}{_found(exc, row, of_line=True)}") from exc
+            yield number, row
+        number += 1
+        line = stream.readline(LINE_BYTES_MAX)
+
+
+def _array(text: bytes, first_line: int) -> Iterator[tuple[None, bytes]]:
+    try:
+        rows = _ARRAY.decode(text)
+        text.isascii() or text.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise InputInvalid(_found(exc, text, first_line=first_line)) from exc
+    for index, row in enumerate(rows):
+        encoded = bytes(row)
+        if not encoded.startswith(b"{"):
+            raise InputInvalid(
+                f", element {index + 1:,} is {encoded[:40]!r}; every row must be a JSON object"
+            )
+        yield None, encoded
+
+
+def _objects(text: bytes, first_line: int) -> Iterator[tuple[int, bytes]]:
+    """Yield objects over several lines: the standard library tells where each ends, their bytes stay."""
+    try:
+        whole = text.decode()
+    except UnicodeDecodeError as exc:
+        raise InputInvalid(_found(exc, text, first_line=first_line)) from exc
+    decoder = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_no_constant)
+    at, line = 0, first_line
+    while (start := _skip_white(whole, at)) < len(whole):
+        line += whole.count("\n", at, start)
+        try:
+            found, at = decoder.raw_decode(whole, start)
+        except ValueError as exc:
+            # The strict reader words the error, and finds it, as for the other shapes.
+            rest = whole[start:].encode()
+            raise InputInvalid(_found(_error_of(rest, exc), rest, first_line=line)) from exc
+        if not isinstance(found, dict):
+            raise InputInvalid(
+                f", line {line:,}: {whole[start:at][:40]!r} is no JSON object; every row must be one"
+            )
+        yield line, whole[start:at].encode()
+        line += whole.count("\n", start, at)
+
+
+def _error_of(text: bytes, otherwise: ValueError) -> _Undecodable:
+    try:
+        _ROW.decode(text)
+    except msgspec.DecodeError as exc:
+        return exc
+    return otherwise
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _skip_white(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t\r\n":
+        at += 1
+    return at
+
+
+def _found(exc: _Undecodable, text: bytes, *, first_line: int = 1, of_line: bool = False) -> str:
+    """Word a decoding error with its place: `, line 3, column 7: ...`."""
+    said = str(exc)
+    if isinstance(exc, UnicodeDecodeError):
+        at, said = exc.start, "the bytes are not UTF-8; convert the file to UTF-8"
+    elif at_byte := _AT_BYTE.search(said):
+        at, said = int(at_byte[1]), _AT_BYTE.sub("", said) + "; correct the JSON"
+    else:
+        at, said = 0, f"{said}; every row must be a JSON object"
+    line_start = text.rfind(b"\n", 0, at) + 1
+    column = f", column {at - line_start + 1}"
+    if of_line:
+        return f"{column}: {said}"
+    line = first_line + text.count(b"\n", 0, at)
+    return f", line {line:,}{column}: {said}"
