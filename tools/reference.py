@@ -158,7 +158,7 @@ def command_sections(name: str, command: Any) -> Iterator[str]:
 
 
 def _parameter_row(parameter: Any, context: typer.Context) -> tuple[str, str]:
-    """Name and meaning of one argument or option. What click adds in brackets, such as defaults, is no markup."""
+    """Name and meaning of one argument or option; what click adds in brackets, such as defaults, stays."""
     names, meaning = parameter.get_help_record(context)
     written = parameter.help or ""
     return f"`{names}`", plain(written) + meaning.removeprefix(written)
