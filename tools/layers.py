@@ -22,14 +22,14 @@ LEVELS: tuple[frozenset[str], ...] = (
     frozenset({"console", "connect", "gate", "loader", "client"}),
     frozenset({"control", "journal", "destinations"}),
     frozenset({"wire", "tables"}),
-    frozenset({"records", "errors", "settings", "instants", "logs", "metrics", "crashpoints"}),
+    frozenset({"records", "errors", "settings", "decimals", "instants", "logs", "metrics", "crashpoints"}),
 )
 """The parts, from those that know all others to those that know none; each may import those below it."""
 
 SIDEWAYS = frozenset({"errors"})
 """What even parts of its own level may import: failures have one tree."""
 
-PURE = frozenset({"wire", "tables", "records", "instants"})
+PURE = frozenset({"wire", "tables", "records", "decimals", "instants"})
 """Parts that take and return values: no file, socket, clock, chance, thread or driver."""
 
 OUTSIDE = frozenset(
