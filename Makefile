@@ -32,6 +32,7 @@ help:  ## Show these lines
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(RUNTIME_READY)  ## Make .venv with the pinned packages and the product
+	@echo "setup: ready"
 
 serve: $(RUNTIME_READY)  ## Run Tidegate here; ARGS go to `tidegate serve`
 	@exec $(BIN)/tidegate serve $(ARGS)
@@ -71,7 +72,6 @@ $(RUNTIME_READY): $(VENV)/.made requirements/runtime.txt pyproject.toml
 	@echo "setup: installing tidegate itself"
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
-	@echo "setup: ready"
 
 $(DEV_READY): $(RUNTIME_READY) requirements/dev.txt
 	@echo "setup: installing what tests and checks need (about a minute the first time)"
