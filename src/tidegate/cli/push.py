@@ -164,7 +164,7 @@ def _schema_of(rows: RowFile, key_names: list[str]) -> Mapping[str, Any]:
     return {"type": "object", "properties": {name: {} for name in key_names} | rows.properties}
 
 
-# --- What people see -----------------------------------------------------------------------------------------
+# --- What people see -------------------------------------------------------------------------------------
 
 
 def _say(text: str, *, style: str = "") -> None:

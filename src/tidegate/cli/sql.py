@@ -2,6 +2,126 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
-def sql() -> None:
-    """Ask the warehouse of a source."""
+import typer
+
+from tidegate.cli.choosing import chosen_source
+from tidegate.cli.context import AsJson, DataDir, console, err_console, open_store, settings_for
+from tidegate.errors import InputInvalid, QueryFailed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tidegate.settings import Settings
+
+EXAMPLES = """
+[bold]Examples[/]
+
+tidegate sql "SELECT count(*) FROM cars"
+
+tidegate sql "SELECT * FROM cars WHERE year = 1970" --format csv > cars.csv
+
+tidegate sql "SELECT reason, record FROM _sdc_rejected" --source 2 --json
+
+A table name without a schema is looked up in the source's schema. Numbers and times keep all digits.
+NULL is null in JSON, an empty cell in CSV (an empty text is "") and NULL in tables (a text NULL is 'NULL').
+"""
+"""Shown under the command's help."""
+
+TABLE_ROWS_MAX = 1_000
+"""Most rows of a table that does not go to a terminal: the widths need them all in memory."""
+
+
+class Shape(StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    JSONL = "jsonl"
+    CSV = "csv"
+    JSON = "json"
+
+
+def sql(
+    query: Annotated[
+        str, typer.Argument(metavar="SQL", help="One reading statement; - reads standard input.")
+    ],
+    *,
+    source: Annotated[
+        str | None, typer.Option(help="Source (id or name) whose warehouse is asked; default: the first.")
+    ] = None,
+    shape: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="table|jsonl|csv|json", help="Default: table on a terminal, else jsonl."
+        ),
+    ] = None,
+    wait_s: Annotated[
+        float,
+        typer.Option("--wait", metavar="SECONDS", min=0, help="Longest wait while loads have the warehouse."),
+    ] = 10.0,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the warehouse of a source, also while the server runs."""
+    if shape not in (None, *Shape):
+        raise InputInvalid(f"--format is {shape!r}; it must be one of {', '.join(Shape)}")
+    url, schema_name = _warehouse(settings_for(data_dir), source)
+    text = sys.stdin.read() if query == "-" else query
+    from tidegate.destinations import connect
+
+    with closing(connect(url)) as destination:
+        reader = destination.query(text, wait_s=wait_s, schema_name=schema_name)
+        _print(reader, Shape.JSON if as_json else Shape(shape) if shape else _usual_shape())
+
+
+sql.__doc__ = (sql.__doc__ or "") + EXAMPLES
+
+
+def _warehouse(settings: Settings, named: str | None) -> tuple[str, str]:
+    """Return the address of a source's destination, and the source's schema."""
+    with open_store(settings) as store, store.reading() as conn:
+        from tidegate.control import destinations
+
+        source = chosen_source(conn, named, first_will_do=True)
+        destination_id = source.destination_id or destinations.default(conn, source.client_id).id
+        return destinations.full_url(conn, destination_id), source.schema_name
+
+
+def _usual_shape() -> Shape:
+    return Shape.TABLE if sys.stdout.isatty() else Shape.JSONL
+
+
+def _print(reader: pa.RecordBatchReader, shape: Shape) -> None:
+    from tidegate.cli import sql_rows, sql_table
+
+    if shape is Shape.TABLE:
+        screen = console()
+        rows_max = max(10, screen.height - 8) if screen.is_terminal else TABLE_ROWS_MAX
+        width = screen.width if screen.is_terminal else None
+        table, note = sql_table.table(reader.schema, _batches(reader), rows_max=rows_max, width=width)
+        screen.print(table, width=width or sql_table.WIDTH_MAX, crop=False)
+        err_console().print(note, style="dim", markup=False, highlight=False)
+        return
+    write = {
+        Shape.CSV: sql_rows.csv_lines,
+        Shape.JSON: sql_rows.json_array,
+        Shape.JSONL: sql_rows.json_lines,
+    }[shape]
+    for lines in write(reader.schema, _batches(reader)):
+        sys.stdout.write(lines)
+    sys.stdout.flush()
+
+
+def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """Yield the rows as they come. Errors: QueryFailed, also when the query fails on its way."""
+    import pyarrow as pa
+
+    try:
+        yield from reader
+    except (pa.ArrowException, OSError) as exc:
+        raise QueryFailed(f"the query failed after its first rows: {exc}") from exc

@@ -96,8 +96,8 @@ def open_rows(
     """
     Open a file of rows, or the stream when there is no path.
 
-    Shape: without `kind` it is taken from the name's ending, else from the first bytes. With
-    `texts_only` the cells of a CSV file stay text. A CSV stream is kept in a temporary file, because its columns are read twice.
+    Shape: without `kind` it is taken from the name's ending, else from the first bytes. With `texts_only` the
+    cells of a CSV file stay text. A CSV stream is kept in a temporary file: its columns are read twice.
     Errors: InputInvalid.
     """
     with ExitStack() as stack:

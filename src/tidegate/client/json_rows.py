@@ -14,7 +14,6 @@ from tidegate.errors import InputInvalid
 LINE_BYTES_MAX = 100_000_000
 """Longest line read as a row; far above what a server accepts, and small enough for memory."""
 
-_Undecodable = msgspec.DecodeError | ValueError
 _BOM = b"\xef\xbb\xbf"
 _AT_BYTE = re.compile(r"\s*\(byte (\d+)\)$")
 _ROW = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -91,34 +90,21 @@ def _objects(text: bytes, first_line: int) -> Iterator[tuple[int, bytes]]:
         whole = text.decode()
     except UnicodeDecodeError as exc:
         raise InputInvalid(_found(exc, text, first_line=first_line)) from exc
-    decoder = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_no_constant)
+    decoder = json.JSONDecoder(parse_int=str, parse_float=str)
     at, line = 0, first_line
     while (start := _skip_white(whole, at)) < len(whole):
         line += whole.count("\n", at, start)
         try:
-            found, at = decoder.raw_decode(whole, start)
-        except ValueError as exc:
-            # The strict reader words the error, and finds it, as for the other shapes.
-            rest = whole[start:].encode()
-            raise InputInvalid(_found(_error_of(rest, exc), rest, first_line=line)) from exc
-        if not isinstance(found, dict):
-            raise InputInvalid(
-                f", line {line:,}: {whole[start:at][:40]!r} is no JSON object; every row must be one"
-            )
-        yield line, whole[start:at].encode()
-        line += whole.count("\n", start, at)
-
-
-def _error_of(text: bytes, otherwise: ValueError) -> _Undecodable:
-    try:
-        _ROW.decode(text)
-    except msgspec.DecodeError as exc:
-        return exc
-    return otherwise
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+            _, at = decoder.raw_decode(whole, start)
+        except ValueError:
+            at = len(whole)
+        row = whole[start:at].encode()
+        try:
+            _ROW.decode(row)
+        except msgspec.DecodeError as exc:
+            raise InputInvalid(_found(exc, row, first_line=line)) from exc
+        yield line, row
+        line += row.count(b"\n")
 
 
 def _skip_white(text: str, at: int) -> int:
@@ -127,7 +113,9 @@ def _skip_white(text: str, at: int) -> int:
     return at
 
 
-def _found(exc: _Undecodable, text: bytes, *, first_line: int = 1, of_line: bool = False) -> str:
+def _found(
+    exc: msgspec.DecodeError | UnicodeDecodeError, text: bytes, *, first_line: int = 1, of_line: bool = False
+) -> str:
     """Word a decoding error with its place: `, line 3, column 7: ...`."""
     said = str(exc)
     if isinstance(exc, UnicodeDecodeError):
