@@ -1,0 +1,395 @@
+"""Every control store keeps the rules of docs/specs/control.md about its nouns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.control_stores import KINDS
+from tidegate.control import accounts, destinations, loads, setup, sources, tokens
+from tidegate.control.accounts import Account
+from tidegate.control.loads import LoadReport
+from tidegate.control.schema_names import RULE
+from tidegate.control.sources import Source
+from tidegate.control.store import Store
+from tidegate.errors import Conflict, InputInvalid, InvalidName, Unknown
+
+LONG_AGO = datetime(2020, 1, 2, 15, 49, 27, tzinfo=UTC)
+DUCKDB = "duckdb:///folder/warehouse.duckdb"
+
+
+@pytest.fixture(params=sorted(KINDS))
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, exercised: Callable[[str], None]
+) -> Iterator[Store]:
+    """An empty store of each kind."""
+    opened = Store.open(KINDS[request.param](tmp_path))
+    exercised(f"control store: {request.param}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def account(store: Store) -> Account:
+    """An account."""
+    with store.writing() as conn:
+        return accounts.create(conn, "Shop")
+
+
+@pytest.fixture
+def source(store: Store, account: Account) -> Source:
+    """A source of that account."""
+    with store.writing() as conn:
+        return sources.create(conn, account.client_id, "Web shop")
+
+
+# --- Accounts -------------------------------------------------------------------------------------------
+
+
+def test_client_ids_have_four_digits_and_grow(store: Store) -> None:
+    """People are told to look for four to six digits, and no number is given twice. (C3)"""
+    with store.writing() as conn:
+        made = [accounts.create(conn, name) for name in ("a", "b", "c")]
+    with store.reading() as conn:
+        assert made == accounts.list_(conn)
+    assert [1001, 1002, 1003] == [each.client_id for each in made]
+
+
+# --- Sources --------------------------------------------------------------------------------------------
+
+
+def test_a_source_is_read_as_it_was_made(store: Store, source: Source) -> None:
+    """What `create` returns is what everybody reads, times included. (C4)"""
+    with store.reading() as conn:
+        assert source == sources.get(conn, source.id)
+        assert [source] == sources.list_(conn, source.client_id)
+    assert ("web_shop", True, None) == (source.schema_name, source.active, source.destination_id)
+    assert timedelta(0) == source.created_at.utcoffset()
+
+
+def test_renaming_changes_the_display_name_alone(store: Store, source: Source) -> None:
+    """The schema holds the data, so its name never changes. (C4)"""
+    with store.writing() as conn:
+        renamed = sources.rename(conn, source.id, "Shop of the web")
+        assert ("Shop of the web", "web_shop") == (renamed.display_name, renamed.schema_name)
+        with pytest.raises(InvalidName, match=r"invalid display_name \( \)"):
+            sources.rename(conn, source.id, " ")
+
+
+@pytest.mark.parametrize(
+    ("display_name", "schema_name", "text"),
+    [
+        ("####", None, r"invalid name after deriving it from display_name (#### -> )"),
+        ("", None, "invalid display_name ()"),
+        ("x" * 50, None, RULE),
+        ("Shop", "My Shop", RULE),
+    ],
+)
+def test_a_bad_name_is_refused_in_the_documented_words(
+    store: Store, account: Account, display_name: str, schema_name: str | None, text: str
+) -> None:
+    """The Connect API passes these texts on as they are. (C6)"""
+    with store.writing() as conn, pytest.raises(InvalidName) as caught:
+        sources.create(conn, account.client_id, display_name, schema_name)
+    assert text == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("display_name", "schema_name", "text"),
+    [
+        ("Web shop!", None, "non-unique name after deriving it from display_name (Web shop! -> web_shop)"),
+        ("web_shop", None, "non-unique name (web_shop)"),
+        ("Another", "web_shop", "non-unique name (web_shop)"),
+    ],
+)
+def test_a_schema_name_is_given_once(
+    store: Store, source: Source, display_name: str, schema_name: str | None, text: str
+) -> None:
+    """Two sources of an account never share a schema; the refusal is the documented one. (C7)"""
+    with store.writing() as conn, pytest.raises(Conflict) as caught:
+        sources.create(conn, source.client_id, display_name, schema_name)
+    assert text == str(caught.value)
+
+
+def test_the_schema_name_of_a_deleted_source_is_free(store: Store, source: Source) -> None:
+    """Deleting frees the name; the deleted source stays readable, and cannot be changed any more. (C7, C8)"""
+    with store.writing() as conn:
+        gone = sources.delete(conn, source.id)
+        again = sources.create(conn, source.client_id, "Web shop")
+        assert [again] == sources.list_(conn)
+        assert [gone, again] == sources.list_(conn, deleted=True)
+        assert gone == sources.get(conn, source.id)
+        for change in (sources.delete, sources.pause, sources.resume, tokens.create, tokens.create_local):
+            with pytest.raises(Unknown, match=rf"source not found \({source.id}\)"):
+                change(conn, source.id)
+
+
+def test_accounts_may_use_the_same_schema_name(store: Store, source: Source) -> None:
+    """Names are unique within an account; another account's destinations are its own. (C7)"""
+    with store.writing() as conn:
+        other = accounts.create(conn, "Other")
+        assert source.schema_name == sources.create(conn, other.client_id, "Web shop").schema_name
+
+
+def test_any_time_of_pausing_pauses_now(store: Store, source: Source) -> None:
+    """The time given is kept, even one that lies ahead, and the source is paused at once. (C8)"""
+    ahead = LONG_AGO.replace(year=2999)
+    with store.writing() as conn:
+        paused = sources.pause(conn, source.id, ahead)
+        assert (ahead, False) == (paused.paused_at, paused.active)
+        assert sources.resume(conn, source.id).active
+
+
+def test_a_source_is_found_by_id_or_schema_name(store: Store, source: Source) -> None:
+    """People name a source by what they see; a name that two accounts have needs the id. (C8)"""
+    with store.writing() as conn:
+        assert source == sources.find(conn, str(source.id)) == sources.find(conn, "web_shop")
+        for text in ("shop", "999", "٣", "9" * 30):
+            with pytest.raises(Unknown):
+                sources.find(conn, text)
+        sources.create(conn, accounts.create(conn, "Other").client_id, "Web shop")
+        with pytest.raises(Conflict, match="give its id"):
+            sources.find(conn, "web_shop")
+
+
+def test_nothing_of_another_account_is_found(store: Store, source: Source) -> None:
+    """With an account given, everything of another one is as if there were none. (C21)"""
+    with store.writing() as conn:
+        other = accounts.create(conn, "Other")
+        own = sources.create(conn, other.client_id, "Mine")
+        foreign = destinations.create(conn, source.client_id, DUCKDB, "Foreign")
+        token, _ = tokens.create(conn, source.id)
+        with pytest.raises(Unknown):
+            sources.get(conn, source.id, client_id=other.client_id)
+        with pytest.raises(Unknown):
+            destinations.get(conn, foreign.id, client_id=other.client_id)
+        with pytest.raises(Unknown):
+            sources.create(conn, other.client_id, "Thief", destination_id=foreign.id)
+        for use in (tokens.get, tokens.revoke):
+            with pytest.raises(Unknown):
+                use(conn, token.id, source_id=own.id)
+        assert [own] == sources.list_(conn, other.client_id)
+        assert [] == destinations.list_(conn, other.client_id)
+        assert [token] == tokens.list_(conn, source.id)
+
+
+def test_nothing_is_made_for_an_account_that_does_not_exist(store: Store) -> None:
+    """A wrong account is named, and no constraint of the database speaks to people. (C21)"""
+    with store.writing() as conn:
+        with pytest.raises(Unknown, match=r"account not found \(7\)"):
+            sources.create(conn, 7, "Shop")
+        with pytest.raises(Unknown, match=r"account not found \(7\)"):
+            destinations.create(conn, 7, DUCKDB, "Warehouse")
+
+
+# --- Access tokens --------------------------------------------------------------------------------------
+
+
+def test_a_token_is_long_and_told_once(store: Store, source: Source) -> None:
+    """A secret has 256 random bits behind `at_`; what can be read later holds its last four. (C9)"""
+    with store.writing() as conn:
+        token, secret = tokens.create(conn, source.id)
+        assert token == tokens.get(conn, token.id, source_id=source.id)
+    assert secret.startswith("at_")
+    assert 43 == len(secret.removeprefix("at_"))
+    assert secret[-4:] == token.last_four
+    assert secret not in repr(token)
+
+
+def test_a_third_token_is_refused_until_one_is_revoked(store: Store, source: Source) -> None:
+    """At most two tokens of a source are active; local, revoked and expired ones do not count. (C10)"""
+    with store.writing() as conn:
+        tokens.create_local(conn, source.id)
+        tokens.create(conn, source.id, expires_at=LONG_AGO)
+        first, _ = tokens.create(conn, source.id)
+        tokens.create(conn, source.id)
+        text = rf"source \({source.id}\) already has the maximum of 2 active access tokens"
+        with pytest.raises(Conflict, match=text):
+            tokens.create(conn, source.id)
+        tokens.revoke(conn, first.id)
+        tokens.create(conn, source.id)
+        assert 2 == len(tokens.list_(conn, source.id))
+
+
+def test_the_newest_token_stands_first(store: Store, source: Source) -> None:
+    """Ids only grow, so the larger is the newer, also after revoking; only active ones are listed. (C11)"""
+    with store.writing() as conn:
+        made = [tokens.create(conn, source.id)[0] for _ in range(2)]
+        tokens.create_local(conn, source.id)
+        assert made[::-1] == tokens.list_(conn, source.id)
+        tokens.revoke(conn, made[1].id)
+        newest, _ = tokens.create(conn, source.id)
+        assert [newest, made[0]] == tokens.list_(conn, source.id)
+        assert newest.id > made[1].id
+
+
+def test_a_revoked_token_stays_revoked(store: Store, source: Source) -> None:
+    """Revoking is final, changes the source's `updated_at`, and cannot be done twice. (C12)"""
+    with store.writing() as conn:
+        token, _ = tokens.create(conn, source.id)
+        before = sources.get(conn, source.id).updated_at
+        revoked = tokens.revoke(conn, token.id)
+        assert before <= sources.get(conn, source.id).updated_at
+        assert revoked == tokens.get(conn, token.id)
+        assert revoked.revoked_at is not None
+        for unknown in (token.id, 999):
+            with pytest.raises(Unknown, match=rf"token not found \({unknown}\)"):
+                tokens.revoke(conn, unknown)
+
+
+def test_a_token_of_a_deleted_source_can_be_revoked(store: Store, source: Source) -> None:
+    """Cleaning up works in any order. (C12)"""
+    with store.writing() as conn:
+        token, _ = tokens.create(conn, source.id)
+        sources.delete(conn, source.id)
+        assert tokens.revoke(conn, token.id).revoked_at is not None
+
+
+def test_local_tokens_left_behind_are_removed(store: Store, source: Source) -> None:
+    """A killed command's token ends by itself, and the next command takes it away. (C13)"""
+    with store.writing() as conn:
+        left, _ = tokens.create_local(conn, source.id, lifetime_s=-1)
+        running, _ = tokens.create_local(conn, source.id)
+        with pytest.raises(Unknown):
+            tokens.get(conn, left.id)
+        assert running == tokens.get(conn, running.id)
+        assert running.expires_at is not None
+        assert timedelta(minutes=10) == running.expires_at - running.created_at
+
+
+# --- Destinations ---------------------------------------------------------------------------------------
+
+
+def test_the_first_destination_is_the_default(store: Store, account: Account) -> None:
+    """An account's sources load somewhere as soon as there is a destination. (C14, C17)"""
+    with store.writing() as conn:
+        with pytest.raises(Unknown, match="no destination yet"):
+            destinations.default(conn, account.client_id)
+        first = destinations.create(conn, account.client_id, DUCKDB, "First")
+        second = destinations.create(conn, account.client_id, DUCKDB, "Second")
+        assert first == destinations.default(conn, account.client_id)
+        assert [first, second] == destinations.list_(conn)
+        assert [True, False] == [first.is_default, second.is_default]
+
+
+def test_the_eleventh_destination_is_refused(store: Store, account: Account) -> None:
+    """An account has at most ten, and is told so in the documented words. (C14)"""
+    with store.writing() as conn:
+        for number in range(10):
+            destinations.create(conn, account.client_id, DUCKDB, str(number))
+        with pytest.raises(Conflict, match=r"^you are at your destination limit$"):
+            destinations.create(conn, account.client_id, DUCKDB, "one more")
+
+
+@pytest.mark.parametrize(
+    "url", [DUCKDB, "postgresql://user@host/db", "postgresql://user:s%40lt%2F@host:5/db?sslpassword=pepper"]
+)
+def test_an_address_comes_back_whole(store: Store, account: Account, url: str) -> None:
+    """The loader gets the address as it was given, people see it without secrets. (C15)"""
+    with store.writing() as conn:
+        made = destinations.create(conn, account.client_id, url, "Warehouse")
+    with store.reading() as conn:
+        assert url == destinations.full_url(conn, made.id)
+    assert not {"lt", "pepper"} & set(made.url.replace("@", ":").replace("=", ":").split(":"))
+
+
+def test_failing_is_noted_once_and_keeps_its_beginning(store: Store, account: Account) -> None:
+    """The note tells since when and why, is written only when it changes, and goes when loads work. (C16)"""
+    with store.writing() as conn:
+        url = "postgresql://user:salt@host/db"
+        place = destinations.create(conn, account.client_id, url, "Warehouse").id
+        destinations.note_failing(conn, place, "no route for user:salt", 1_577_980_167_000)
+    version = store.version()
+    with store.writing() as conn:
+        destinations.note_failing(conn, place, "no route for user:salt", 1_600_000_000_000)
+    assert version == store.version()
+    with store.writing() as conn:
+        destinations.note_failing(conn, place, "refused", 1_600_000_000_000)
+        failing = destinations.get(conn, place)
+    assert (LONG_AGO, "refused") == (failing.failing_since, failing.error)
+    with store.writing() as conn:
+        destinations.note_working(conn, place)
+    version = store.version()
+    with store.writing() as conn:
+        destinations.note_working(conn, place)
+        working = destinations.get(conn, place)
+    assert (None, None, version) == (working.failing_since, working.error, store.version())
+
+
+def test_an_error_is_kept_without_the_addresss_secrets(store: Store, account: Account) -> None:
+    """Drivers repeat what they were given; what is kept for people does not. (C16)"""
+    with store.writing() as conn:
+        url = "postgresql://user:s%40lt@host/db"
+        place = destinations.create(conn, account.client_id, url, "Warehouse").id
+        destinations.note_failing(conn, place, f"cannot use {url}: s@lt is wrong", 0)
+        expected = "cannot use postgresql://user:***@host/db: *** is wrong"
+        assert expected == destinations.get(conn, place).error
+
+
+# --- Load reports ---------------------------------------------------------------------------------------
+
+
+def report(source: Source, table_name: str, number: int) -> LoadReport:
+    """A report that can be told from others by its rows."""
+    return LoadReport(
+        source_id=source.id,
+        destination_id=None,
+        table_name=table_name,
+        started_at=LONG_AGO,
+        finished_at=LONG_AGO + timedelta(milliseconds=number),
+        rows_loaded=number,
+        rows_rejected=0,
+        error=None if number % 2 else "refused",
+    )
+
+
+def test_the_newest_reports_come_first(store: Store, source: Source) -> None:
+    """Reports come back as they were given, the newest first, of one source on request. (C20)"""
+    reports = [report(source, "orders", number) for number in range(5)]
+    with store.writing() as conn:
+        loads.add(conn, reports[:2])
+        loads.add(conn, reports[2:])
+        loads.add(conn, [])
+        assert reports[:1:-1] == loads.latest(conn, 3)
+        assert reports[::-1] == loads.latest(conn, 9, source_id=source.id)
+        assert [] == loads.latest(conn, 9, source_id=source.id + 1)
+
+
+def test_pruning_is_bounded_and_spares_each_tables_newest(store: Store, source: Source) -> None:
+    """Old reports go, but a table that is seldom loaded does not look as if it never was. (C20)"""
+    with store.writing() as conn:
+        loads.add(conn, [report(source, "seldom", 0), report(source, "seldom", 1)])
+        loads.add(conn, [report(source, "often", number) for number in range(10)])
+        assert 8 == loads.prune(conn, kept_max=3)
+        left = [(each.table_name, each.rows_loaded) for each in loads.latest(conn, 99)]
+        assert [("often", 9), ("often", 8), ("often", 7), ("seldom", 1)] == left
+        assert 0 == loads.prune(conn, kept_max=3)
+
+
+# --- The first start ------------------------------------------------------------------------------------
+
+
+def test_the_first_start_makes_all_that_a_push_needs(store: Store) -> None:
+    """One account, source, token and default destination; only the first caller is told the secret. (C19)"""
+    first = setup.set_up(store, destination_url=DUCKDB)
+    assert first is not None
+    assert setup.set_up(store, destination_url=DUCKDB) is None
+    with store.reading() as conn:
+        source = sources.get(conn, first.source_id, client_id=first.client_id)
+        assert ("Import API", "import_api") == (source.display_name, source.schema_name)
+        assert DUCKDB == destinations.default(conn, first.client_id).url
+        assert [first.secret[-4:]] == [each.last_four for each in tokens.list_(conn, source.id)]
+    assert first.secret not in repr(first)
+
+
+def test_a_first_start_that_fails_leaves_nothing(store: Store) -> None:
+    """A wrong destination is corrected and the start repeated as if nothing had been. (C19)"""
+    with suppress(InputInvalid):
+        setup.set_up(store, destination_url="nonsense")
+    with store.reading() as conn:
+        assert [] == accounts.list_(conn)
+    assert setup.set_up(store, destination_url=DUCKDB) is not None
