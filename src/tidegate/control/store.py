@@ -100,13 +100,14 @@ class Store:
 
         One pragma on a connection kept for it: microseconds. Errors: ControlUnavailable.
         """
-        with self._watch_lock, _translated():
-            if self._watch is None:
-                self._watch = self._engine.raw_connection()
+        with self._watch_lock:
             try:
+                if self._watch is None:
+                    self._watch = self._engine.raw_connection()
+                # The number has a meaning on this one connection only, so it is kept through errors.
                 return cast("int", self._watch.driver_connection.execute("PRAGMA data_version").fetchone()[0])
             except sqlite3.Error as exc:
-                raise ControlUnavailable(f"the control store cannot be read: {exc}") from exc
+                raise ControlUnavailable(f"the control store cannot be read: {exc}; try again") from exc
 
     def close(self) -> None:
         """Give up files and locks. Safe to repeat."""

@@ -1,0 +1,394 @@
+"""Every control store opens, commits, keeps secrets and answers gates as docs/specs/control.md says."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import Connection
+
+from tests.conformance.control_stores import KINDS
+from tidegate.control import accounts, destinations, loads, migrate, setup, sources, tokens
+from tidegate.control import store as stores
+from tidegate.control.grants import ASK_WAIT_S, Grant, Grants
+from tidegate.control.schema import REVISION, from_ms
+from tidegate.control.store import Store
+from tidegate.errors import ControlUnavailable, ControlUnusable, DataDirUnusable
+
+DUCKDB = "duckdb:///folder/warehouse.duckdb"
+NOW_MS = 1_800_000_000_000
+LOAD = loads.LoadReport(
+    source_id=1,
+    destination_id=1,
+    table_name="orders",
+    started_at=from_ms(NOW_MS),
+    finished_at=from_ms(NOW_MS),
+    rows_loaded=1,
+    rows_rejected=0,
+)
+DESCRIBE = {"sqlite": "SELECT type, name, sql FROM sqlite_master ORDER BY type, name"}
+"""Kind of database -> the query that tells all tables and indexes as they are."""
+
+
+@pytest.fixture(params=sorted(KINDS))
+def kind(request: pytest.FixtureRequest, exercised: Callable[[str], None]) -> str:
+    """Each kind of database."""
+    exercised(f"control store: {request.param}")
+    return str(request.param)
+
+
+@pytest.fixture
+def address(kind: str, tmp_path: Path) -> str:
+    """The address of an empty store."""
+    return KINDS[kind](tmp_path)
+
+
+@pytest.fixture
+def store(address: str) -> Iterator[Store]:
+    """That store, open."""
+    opened = Store.open(address)
+    yield opened
+    opened.close()
+
+
+# --- Opening ---------------------------------------------------------------------------------------------
+
+
+def test_replaying_the_migrations_gives_the_schema_in_code(kind: str, tmp_path: Path) -> None:
+    """A store that was migrated step by step and one made today are the same, to the letter. (C1)"""
+    (tmp_path / "replayed").mkdir()
+    made, replayed = Store.open(KINDS[kind](tmp_path)), Store.open(KINDS[kind](tmp_path / "replayed"))
+    with replayed.writing() as conn:
+        for table in ("alembic_version", "loads", "tokens", "sources", "destinations", "accounts"):
+            conn.exec_driver_sql(f"DROP TABLE {table}")
+        migrate.replay(conn)
+    described = [_described(each, kind) for each in (made, replayed)]
+    assert described[0] == described[1]
+    assert len(described[0]) > 10
+    with replayed.reading() as conn:
+        assert REVISION == migrate.revision(conn)
+    made.close()
+    replayed.close()
+
+
+def _described(store: Store, kind: str) -> list[tuple[str, str, str]]:
+    with store.reading() as conn:
+        rows = conn.exec_driver_sql(DESCRIBE[kind]).all()
+    return [(row[0], row[1], re.sub(r"\s", "", row[2] or "")) for row in rows]
+
+
+def test_a_store_keeps_what_it_had_when_opened_again(address: str) -> None:
+    """Opening is safe to repeat. (C1)"""
+    first = Store.open(address)
+    started = setup.set_up(first, destination_url=DUCKDB)
+    first.close()
+    first.close()
+    again = Store.open(address)
+    with again.reading() as conn:
+        assert started is not None
+        assert [started.client_id] == [each.client_id for each in accounts.list_(conn)]
+    again.close()
+
+
+def test_a_newer_releases_store_is_refused(address: str) -> None:
+    """An older release does not guess at what a newer one wrote; it says which it knows. (C1)"""
+    newer = Store.open(address)
+    with newer.writing() as conn:
+        conn.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    newer.close()
+    with pytest.raises(ControlUnusable, match=rf"'9999'.*'{REVISION}'"):
+        Store.open(address)
+
+
+def test_the_files_are_the_owners_alone(tmp_path: Path) -> None:
+    """Hashes and addresses are nobody else's business: every file has mode 0600. (C1)"""
+    opened = Store.open(tmp_path / "control.db")
+    with opened.writing() as conn:
+        accounts.create(conn, "Shop")
+    modes = {path.name: f"{path.stat().st_mode & 0o777:o}" for path in tmp_path.iterdir()}
+    assert {"control.db": "600", "control.db-shm": "600", "control.db-wal": "600"} == modes
+    opened.close()
+
+
+def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    """Damage is named, and nothing is written over it. (C1)"""
+    path = tmp_path / "control.db"
+    path.write_bytes(b"not a database " * 400)
+    with pytest.raises(ControlUnusable, match="not a database"):
+        Store.open(path)
+    assert b"not a database " * 400 == path.read_bytes()
+
+
+@pytest.mark.parametrize("inside", ["missing/control.db", "."])
+def test_a_place_that_cannot_hold_a_store_is_named(tmp_path: Path, inside: str) -> None:
+    """The error says which path cannot be used and why. (C1)"""
+    with pytest.raises(DataDirUnusable, match=re.escape(str(tmp_path))):
+        Store.open(tmp_path / inside)
+
+
+def test_an_address_of_another_database_is_refused() -> None:
+    """A store is never silently made elsewhere than asked. (C1)"""
+    with pytest.raises(ControlUnusable, match="sqlite:///"):
+        Store.open("mysql://host/db")
+
+
+# --- Transactions --------------------------------------------------------------------------------------------
+
+
+def test_a_change_is_kept_whole_or_not_at_all(store: Store) -> None:
+    """What was written before an error is not there after it. (C2)"""
+    with pytest.raises(ZeroDivisionError), store.writing() as conn:
+        accounts.create(conn, "Shop")
+        raise ZeroDivisionError
+    with store.reading() as conn:
+        assert [] == accounts.list_(conn)
+
+
+def test_reading_sees_one_moment_and_writes_nothing(store: Store) -> None:
+    """What others commit meanwhile is not seen half-way, and a reader that writes is told so. (C2)"""
+    with store.reading() as conn:
+        assert [] == accounts.list_(conn)
+        with store.writing() as other:
+            accounts.create(other, "Shop")
+        assert [] == accounts.list_(conn)
+    with pytest.raises(ControlUnavailable), store.reading() as conn:
+        accounts.create(conn, "Shop")
+    with store.writing() as conn:
+        assert 1 == len(accounts.list_(conn))
+
+
+def test_a_writer_that_waits_too_long_is_told_to_try_again(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hanging writer does not hang the others for good. (C2)"""
+    monkeypatch.setattr(stores, "BUSY_WAIT_MS_MAX", 20)
+    store = Store.open(address)
+    with store.writing():
+        failed: list[Exception] = []
+        waiting = threading.Thread(target=_write, args=(store, failed))
+        waiting.start()
+        waiting.join()
+    assert [ControlUnavailable] == [type(each) for each in failed]
+    _write(store, failed)
+    assert 1 == len(failed)
+    store.close()
+
+
+def _write(store: Store, failed: list[Exception]) -> None:
+    try:
+        with store.writing() as conn:
+            accounts.create(conn, "Shop")
+    except ControlUnavailable as exc:
+        failed.append(exc)
+
+
+def test_the_version_changes_with_every_commit_and_only_then(store: Store) -> None:
+    """Gates read again when something changed, and only then. (C18)"""
+    before = store.version()
+    with store.writing():
+        pass
+    with store.reading() as conn:
+        accounts.list_(conn)
+    assert before == store.version()
+    with store.writing() as conn:
+        accounts.create(conn, "Shop")
+    assert before != store.version()
+
+
+# --- Secrets ---------------------------------------------------------------------------------------------
+
+
+def test_no_secret_stands_in_the_stores_files(address: str, tmp_path: Path) -> None:
+    """Whoever copies the store's files learns neither an access token nor a destination's password. (C9, C15)"""
+    store = Store.open(address)
+    started = setup.set_up(store, destination_url="postgresql://user:sesame%21@host/db?sslpassword=pepper99")
+    assert started is not None
+    with store.writing() as conn:
+        _, second = tokens.create(conn, started.source_id)
+        _, local = tokens.create_local(conn, started.source_id)
+        place = destinations.default(conn, started.client_id).id
+        destinations.note_failing(conn, place, "no entry for user with sesame! and pepper99", NOW_MS)
+    _assert_absent(tmp_path, started.secret, second, local, "sesame", "pepper99")
+    store.close()
+    _assert_absent(tmp_path, started.secret, second, local, "sesame", "pepper99")
+
+
+def _assert_absent(folder: Path, *secrets: str) -> None:
+    kept = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert any(b"import_api" in content for content in kept.values())
+    found = [
+        (name, secret) for name, content in kept.items() for secret in secrets if secret.encode() in content
+    ]
+    assert [] == found
+
+
+def test_the_key_stands_apart_and_is_the_owners_alone(address: str, tmp_path: Path) -> None:
+    """The key file is made when a secret first needs it, with mode 0600; another key opens nothing. (C15)"""
+    url = "postgresql://user:sesame@host/db"
+    store = Store.open(address)
+    key_file = tmp_path / "secret.key"
+    assert not key_file.exists()
+    place = _destination(store, url)
+    assert "600" == f"{key_file.stat().st_mode & 0o777:o}"
+    key = key_file.read_text()
+    store.close()
+    assert url == _full_url(Store.open(address), place)
+    key_file.write_bytes(Fernet.generate_key())
+    assert url == _full_url(Store.open(address, secret_key=key), place)
+    for spoil in (lambda: None, lambda: key_file.write_text("no key"), key_file.unlink):
+        spoil()
+        with pytest.raises(ControlUnusable, match="bring back the key") as caught:
+            _full_url(Store.open(address), place)
+        assert "sesame" not in str(caught.value)
+
+
+def test_a_key_that_is_none_is_refused_before_it_seals(address: str) -> None:
+    """Nothing is encrypted that could not be decrypted. (C15)"""
+    store = Store.open(address, secret_key="short")  # noqa: S106 - it is no secret
+    with pytest.raises(ControlUnusable, match="not a Fernet key"):
+        _destination(store, "postgresql://user:sesame@host/db")
+    store.close()
+
+
+def _destination(store: Store, url: str) -> int:
+    with store.writing() as conn:
+        return destinations.create(conn, accounts.create(conn, "Shop").client_id, url, "Warehouse").id
+
+
+def _full_url(store: Store, destination_id: int) -> str:
+    try:
+        with store.reading() as conn:
+            return destinations.full_url(conn, destination_id)
+    finally:
+        store.close()
+
+
+# --- Grants ----------------------------------------------------------------------------------------------
+
+
+class Gate:
+    """A process that looks tokens up, with a clock set by hand."""
+
+    def __init__(self, store: Store) -> None:
+        started = setup.set_up(store, destination_url=DUCKDB)
+        assert started is not None
+        self.store, self.started, self.clock_s = store, started, 0.0
+        self._grants = Grants(store, clock_s=lambda: self.clock_s)
+
+    def find(self, secret: str | None = None, *, now_ms: int = NOW_MS) -> Grant | None:
+        """Look a token up, that of the first start when none is given."""
+        return self._grants.find(self.started.secret if secret is None else secret, now_ms)
+
+    def find_later(self, secret: str | None = None) -> Grant | None:
+        """Look it up once the snapshot is due to be compared with the store."""
+        self.clock_s += ASK_WAIT_S
+        return self.find(secret)
+
+    def grant(self, *, active: bool = True, delayed: bool = False) -> Grant:
+        """What the first start's token stands for."""
+        return Grant(1, self.started.source_id, self.started.client_id, None, active, delayed)
+
+    def change(self, change: Callable[[Connection], object]) -> None:
+        """Change the store as another process would."""
+        with self.store.writing() as conn:
+            change(conn)
+
+
+@pytest.fixture
+def gate(store: Store) -> Gate:
+    """A gate on a store that was set up."""
+    return Gate(store)
+
+
+def test_a_token_stands_for_its_source_and_account(gate: Gate) -> None:
+    """The bearer is let in as the source's; what is no token, whatever it holds, lets nobody in. (C18)"""
+    assert gate.grant() == gate.find()
+    for wrong in ("", "at_", gate.started.secret[:-1], gate.started.secret + " ", "\ud800", "é" * 9000):
+        assert gate.find(wrong) is None
+
+
+def test_a_snapshot_answers_between_two_looks_at_the_store(gate: Gate) -> None:
+    """Requests do not wait for the store: a change counts once a fifth of a second is over. (C18)"""
+    assert gate.grant() == gate.find()
+    gate.change(lambda conn: tokens.revoke(conn, 1))
+    assert gate.grant() == gate.find()
+    assert gate.find_later() is None
+
+
+def test_a_new_token_works_at_once(gate: Gate) -> None:
+    """Who has just made a token need not wait until every gate has heard of it. (C18)"""
+    assert gate.grant() == gate.find()
+    with gate.store.writing() as conn:
+        token, secret = tokens.create_local(conn, gate.started.source_id)
+    found = gate.find(secret, now_ms=int(token.created_at.timestamp() * 1000))
+    assert found is not None
+    assert token.id == found.token_id
+
+
+def test_an_expired_token_lets_nobody_in(gate: Gate) -> None:
+    """A token ends at its time, without anybody changing the store. (C18)"""
+    with gate.store.writing() as conn:
+        _, secret = tokens.create(conn, 1, expires_at=from_ms(NOW_MS), region="eu-central-1")
+    found = gate.find(secret, now_ms=NOW_MS - 1)
+    assert found is not None
+    assert "eu-central-1" == found.region
+    assert gate.find(secret, now_ms=NOW_MS) is None
+
+
+def test_a_paused_or_deleted_source_is_not_active(gate: Gate) -> None:
+    """The token is still known, so that the client is told of the source and not of the token. (C18)"""
+    gate.change(lambda conn: sources.pause(conn, 1, datetime(2999, 1, 1, tzinfo=UTC)))
+    assert gate.grant(active=False) == gate.find_later()
+    gate.change(lambda conn: sources.resume(conn, 1))
+    assert gate.grant() == gate.find_later()
+    gate.change(lambda conn: sources.delete(conn, 1))
+    assert gate.grant(active=False) == gate.find_later()
+
+
+def test_a_failing_destination_delays_the_sources_that_load_there(gate: Gate) -> None:
+    """Only those whose records wait are told so, whether they name the destination or inherit it. (C17, C18)"""
+    with gate.store.writing() as conn:
+        other = destinations.create(conn, gate.started.client_id, DUCKDB, "Other")
+        named = sources.create(conn, gate.started.client_id, "Named", destination_id=other.id)
+        _, secret = tokens.create(conn, named.id)
+        destinations.note_failing(conn, other.id, "down", NOW_MS)
+    assert (False, True) == _delayed(gate.find_later(), gate.find(secret))
+    gate.change(lambda conn: destinations.note_working(conn, other.id))
+    gate.change(lambda conn: destinations.note_failing(conn, 1, "down", NOW_MS))
+    assert (True, False) == _delayed(gate.find_later(), gate.find(secret))
+
+
+def test_records_without_any_destination_wait(gate: Gate) -> None:
+    """An account that has no destination yet is told that its records wait. (C17, C18)"""
+    with gate.store.writing() as conn:
+        homeless = sources.create(conn, accounts.create(conn, "Other").client_id, "Homeless")
+        _, secret = tokens.create(conn, homeless.id)
+    assert (False, True) == _delayed(gate.find_later(), gate.find(secret))
+
+
+def _delayed(*found: Grant | None) -> tuple[bool | None, ...]:
+    return tuple(each.delayed if each else None for each in found)
+
+
+def test_a_load_report_changes_no_grant(gate: Gate) -> None:
+    """The loader writes every second; gates go on as before. (C18)"""
+    before = gate.find()
+    gate.change(lambda conn: loads.add(conn, [LOAD]))
+    assert before == gate.find_later()
+
+
+def test_a_store_that_cannot_be_asked_lets_nobody_in(gate: Gate, tmp_path: Path) -> None:
+    """An old snapshot might let a revoked token in, so the request is refused as retryable. (C18)"""
+    assert gate.grant() == gate.find()
+    gate.store.close()
+    for path in tmp_path.iterdir():
+        path.unlink()
+    tmp_path.rmdir()
+    with pytest.raises(ControlUnavailable) as caught:
+        gate.find_later()
+    assert caught.value.retryable
