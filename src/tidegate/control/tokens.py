@@ -62,7 +62,7 @@ def create(
     sources.touch(conn, source_id)
     if len(list_(conn, source_id)) >= ACTIVE_MAX:
         raise Conflict(f"source ({source_id}) already has the maximum of {ACTIVE_MAX} active access tokens")
-    return _insert(conn, source_id, Kind.IMPORT, expires_at, region)
+    return _insert(conn, source_id, Kind.IMPORT, now(), expires_at, region)
 
 
 def create_local(
@@ -79,7 +79,7 @@ def create_local(
     at = now()
     over = or_(tokens.c.revoked_at.is_not(None), tokens.c.expires_at <= at)
     conn.execute(delete(tokens).where(tokens.c.kind == Kind.LOCAL, over))
-    return _insert(conn, source_id, Kind.LOCAL, at + timedelta(seconds=lifetime_s), None)
+    return _insert(conn, source_id, Kind.LOCAL, at, at + timedelta(seconds=lifetime_s), None)
 
 
 def get(conn: Connection, token_id: int, *, source_id: int | None = None) -> AccessToken:
@@ -119,7 +119,12 @@ def revoke(conn: Connection, token_id: int, *, source_id: int | None = None) -> 
 
 
 def _insert(
-    conn: Connection, source_id: int, kind: Kind, expires_at: datetime | None, region: str | None
+    conn: Connection,
+    source_id: int,
+    kind: Kind,
+    at: datetime,
+    expires_at: datetime | None,
+    region: str | None,
 ) -> tuple[AccessToken, str]:
     secret = PREFIX + secrets.token_urlsafe(32)
     values = {
@@ -128,7 +133,7 @@ def _insert(
         "secret_hash": secret_hash(secret),
         "last_four": secret[-4:],
         "region": region,
-        "created_at": now(),
+        "created_at": at,
         "expires_at": expires_at,
     }
     return _token(conn.execute(insert(tokens).values(values).returning(tokens)).one()), secret
