@@ -19,6 +19,12 @@ INSTANT_MIN_NS = (date.min.toordinal() - date(1970, 1, 1).toordinal()) * 86_400 
 INSTANT_MAX_NS = (date.max.toordinal() + 1 - date(1970, 1, 1).toordinal()) * 86_400 * NS_PER_S - 1
 """The first and the last nanosecond of the years 0001 to 9999."""
 
+INSTANT_FORMS = (
+    "[yyyy-MM-dd'T'HH:mm:ssZ, yyyy-MM-dd'T'HH:mm:ss.[0-9]{1,9}Z, "
+    "yyyy-MM-dd'T'HH:mm:ss[+-]HH:mm, yyyy-MM-dd'T'HH:mm:ss.[0-9]{1,9}[+-]HH:mm]"
+)
+"""How a refusal describes a date-time; what is taken is more."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL = _EPOCH.toordinal()
 
@@ -28,12 +34,17 @@ _INSTANT = re.compile(
     r"(?:[Zz]|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)?"
 ).fullmatch
 
-# The common texts, for which no calendar need be asked: no year at the ends of time, no day after the 28th.
-_PLAIN_INSTANT = re.compile(
+PLAIN_INSTANT_PATTERN = (
     r"[1-8][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
     r"[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?"
     r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)?"
-).fullmatch
+)
+"""
+Matches most instants and nothing else: those for which no calendar need be asked, because the year is not at
+the ends of time and the day not after the 28th.
+"""
+
+_PLAIN_INSTANT = re.compile(PLAIN_INSTANT_PATTERN).fullmatch
 
 
 def parse_instant(text: str) -> int | None:

@@ -1,0 +1,89 @@
+"""
+Numbers as text and as values: which literal a float keeps, and which needs a Decimal.
+
+Imports nothing of ours. Invariants:
+
+1. A number is a float only where that float's shortest text is the same number (on push: or where the text
+   has at most 17 significant digits, which is how programs write a double).
+2. No number needs more than `DIGITS_MAX` digits when it is written out without an exponent, so that nobody
+   who expands one can be made to fill the memory.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from decimal import Decimal, InvalidOperation
+
+DIGITS_MAX = 4_300
+"""Most digits of a number, written out; Python's own bound for integers (`sys.int_info`)."""
+
+_DOUBLE_DIGITS = 17
+_LITERAL_CHARS_SURE = 16  # a point or an exponent, and so at most 15 digits: every double keeps these
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?").fullmatch
+
+
+def exact_number(literal: str) -> float | Decimal:
+    """
+    Read a JSON number that has a point or an exponent, without changing it.
+
+    Shape: the literal -> float where its shortest text is the same number, Decimal otherwise.
+    Errors: ValueError when the number is out of `DIGITS_MAX`. Source: docs/specs/import-api.md, W64.
+    """
+    value = float(literal)
+    if len(literal) <= _LITERAL_CHARS_SURE and 1e-290 < abs(value) < 1e290:
+        return value
+    if repr(value) == literal:
+        return value
+    exact = _decimal(literal)
+    return value if exact == Decimal(repr(value)) else exact
+
+
+def double_number(literal: str) -> float | Decimal:
+    """
+    Read a JSON number that has a point or an exponent, as push understands it: a double, unless it cannot be.
+
+    Shape: the literal -> float, or Decimal when it has more than 17 significant digits that a float cannot
+    keep, or is out of a double's range. Errors: ValueError as above. Source: docs/specs/import-api.md, W63.
+    """
+    exact = exact_number(literal)
+    if isinstance(exact, float) or len(exact.as_tuple().digits) > _DOUBLE_DIGITS:
+        return exact
+    value = float(literal)
+    return value if sys.float_info.min <= abs(value) <= sys.float_info.max else exact
+
+
+def parse_decimal(text: str) -> Decimal | None:
+    """
+    Read a decimal number written as a string (`format: singer.decimal`); None when the text is none.
+
+    Shape: an optional sign, digits with an optional point, an optional exponent; within `DIGITS_MAX`.
+    """
+    if _DECIMAL(text) is None:
+        return None
+    try:
+        return _decimal(text)
+    except ValueError:
+        return None
+
+
+def is_decimal(text: str) -> bool:
+    """Tell whether `parse_decimal` reads the text."""
+    return parse_decimal(text) is not None
+
+
+def _decimal(literal: str) -> Decimal:
+    """Errors: ValueError when the number is out of bounds; a zero is a zero, whatever its exponent."""
+    try:
+        exact = Decimal(literal)
+    except InvalidOperation as exc:
+        raise ValueError(_TOO_LONG) from exc
+    exponent = int(exact.as_tuple().exponent)
+    if not exact and abs(exponent) > DIGITS_MAX:
+        return Decimal(0)
+    if max(exact.adjusted() + 1, 1) + max(-exponent, 0) > DIGITS_MAX:
+        raise ValueError(_TOO_LONG)
+    return exact
+
+
+_TOO_LONG = f"number has more than {DIGITS_MAX} digits when written out"

@@ -1,0 +1,203 @@
+"""
+Batch: records for one table, with a JSON Schema. Source: docs/specs/import-api.md, W40 to W58.
+
+The short way decodes into `_Envelope` and looks at columns, with a validator made once for each schema;
+whatever it does not take goes to `batch_rules`, which accepts it after all or names what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from tidegate.decimals import exact_number
+from tidegate.records import Batch
+from tidegate.wire import batch_rules
+from tidegate.wire.bounds import (
+    DATA_POINTS_MAX,
+    INT64_MAX,
+    INT64_MIN,
+    KEY_CHARS_MAX,
+    RECORDS_MAX,
+    check_depth,
+    data_points,
+    nested_opens,
+)
+from tidegate.wire.decode import decode_as, decode_exact, text_of
+from tidegate.wire.schemas import SchemaCache
+
+
+class Message(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """One element of `messages`."""
+
+    action: Literal["upsert", "activate_version", "switch_view"]
+    sequence: int
+    data: dict[str, Any] | UnsetType = UNSET
+    time_extracted: str | UnsetType = UNSET
+
+
+class _Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A batch body, but for its schema."""
+
+    table_name: str
+    messages: list[Message]
+    key_names: list[str] | UnsetType = UNSET
+    table_version: int | UnsetType = UNSET
+    bookmark_names: list[str] | UnsetType = UNSET
+
+
+class _BodyToCheck(_Body):
+    """The schema stays bytes: they are the key under which its validator is kept."""
+
+    schema: msgspec.Raw
+
+
+class _BodyToRead(_Body):
+    schema: dict[str, Any]
+
+
+_TO_CHECK = msgspec.json.Decoder(_BodyToCheck, float_hook=exact_number)
+_TO_READ = msgspec.json.Decoder(_BodyToRead, float_hook=exact_number)
+_KEY_KINDS = frozenset((str, int, float, bool, Decimal))
+
+
+class BatchChecker:
+    """
+    Checks batch bodies; keeps the validators of the schemas seen last.
+
+    Units: `schemas_max` schemas, `schema_bytes_max` bytes of one schema, `cached_bytes_max` bytes of all.
+    """
+
+    def __init__(
+        self,
+        *,
+        schemas_max: int = 512,
+        schema_bytes_max: int = 2_000_000,
+        cached_bytes_max: int = 8_000_000,
+    ) -> None:
+        self._schemas = SchemaCache(
+            schemas_max=schemas_max, schema_bytes_max=schema_bytes_max, cached_bytes_max=cached_bytes_max
+        )
+
+    def check(self, body: bytes) -> int:
+        """
+        Check a batch body and return how many messages it has.
+
+        Errors: MalformedBody, BatchRefused.
+        """
+        text = text_of(body)
+        count = self._short_way(text)
+        if count is None:
+            count = batch_rules.check_values(decode_exact(text), self._schemas)
+        return count
+
+    def _short_way(self, text: bytes) -> int | None:
+        """Return the number of messages when every rule is kept; None when unsure."""
+        body = decode_as(_TO_CHECK, text)
+        if body is None or not _envelope_holds(body):
+            return None
+        schema = self._schemas.get(bytes(body.schema))
+        key_names = body.key_names or ()
+        data = [message.data for message in body.messages if message.action == "upsert"]
+        if (
+            schema is None
+            or not schema.properties.issuperset(key_names)
+            or not all(_key_holds(name, data) for name in key_names)
+            or not _data_holds(text, body, data)
+            or not all(map(schema.is_surely_valid, data))
+        ):
+            return None
+        return len(body.messages)
+
+
+def read_batch(body: bytes) -> list[Batch]:
+    """
+    Read a batch body that was accepted.
+
+    Shape: one batch, or several when activations stand between the upserts. An activation in a body without
+    `table_version` changes nothing. Errors: a Refusal when the body was never accepted.
+    """
+    text = text_of(body)
+    read = decode_as(_TO_READ, text)
+    if read is None or not _envelope_holds(read):
+        values = decode_exact(text)
+        batch_rules.check_envelope(values)
+        read = msgspec.convert(values, _BodyToRead)
+    return _batches(read)
+
+
+def _envelope_holds(body: _Body) -> bool:
+    version = body.table_version
+    messages = body.messages
+    if not body.table_name or not 1 <= len(messages) <= RECORDS_MAX:
+        return False
+    if version is not UNSET and not INT64_MIN <= version <= INT64_MAX:
+        return False
+    sequences = [message.sequence for message in messages]
+    if min(sequences) < INT64_MIN or max(sequences) > INT64_MAX:
+        return False
+    return all(
+        (message.data is not UNSET)
+        if message.action == "upsert"
+        else (message.data is UNSET and message.time_extracted is UNSET)
+        for message in messages
+    )
+
+
+def _key_holds(name: str, data: Sequence[Any]) -> bool:
+    """Tell whether a key is in every record, is a scalar, and is not too long."""
+    values = [each.get(name) for each in data]
+    kinds = set(map(type, values))
+    if not kinds <= _KEY_KINDS:
+        return False
+    return str not in kinds or all(len(value) <= KEY_CHARS_MAX for value in values if type(value) is str)
+
+
+def _data_holds(text: bytes, body: _BodyToCheck, data: Sequence[Any]) -> bool:
+    """Tell whether no record has too many data points. Errors: MalformedBody when one is too deep."""
+    lists = (body.key_names is not UNSET) + (body.bookmark_names is not UNSET)
+    accounted = 2 + lists + nested_opens(bytes(body.schema), 0) + len(body.messages) + len(data)
+    if nested_opens(text, accounted) > 0:
+        check_depth(data)
+        return text.count(b",") < DATA_POINTS_MAX or all(
+            data_points(each) <= DATA_POINTS_MAX for each in data
+        )
+    return max(map(len, data), default=0) <= DATA_POINTS_MAX
+
+
+def _batches(body: _BodyToRead) -> list[Batch]:
+    """Cut the messages behind each activation that has a version to activate."""
+    version = None if body.table_version is UNSET else body.table_version
+    messages = body.messages
+    ends = [] if version is None else [i for i, each in enumerate(messages) if each.action != "upsert"]
+    if not ends or ends[-1] != len(messages) - 1:
+        ends.append(len(messages) - 1)
+    batches = []
+    start = 0
+    for end in ends:
+        places = [i for i in range(start, end + 1) if messages[i].action == "upsert"]
+        activates = version is not None and messages[end].action != "upsert"
+        batches.append(_batch(body, version, places, activates))
+        start = end + 1
+    return batches
+
+
+def _batch(body: _BodyToRead, version: int | None, places: Sequence[int], activates: bool) -> Batch:
+    messages = [body.messages[place] for place in places]
+    extracted = [None if each.time_extracted is UNSET else each.time_extracted for each in messages]
+    return Batch(
+        table_name=body.table_name,
+        key_names=tuple(dict.fromkeys(body.key_names or ())),
+        schema=body.schema,
+        table_version=version,
+        bookmark_names=tuple(body.bookmark_names or ()),
+        sequences=[each.sequence for each in messages],
+        data=[each.data for each in messages if each.data is not UNSET],
+        places=places,
+        extracted=extracted if any(extracted) else None,
+        activates=activates,
+    )

@@ -1,0 +1,182 @@
+"""
+JSON Schemas (Draft 4) of batch bodies, made into validators, and the cache that keeps them.
+
+Source: docs/specs/import-api.md, W50 to W53.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import msgspec
+from jsonschema_rs import Draft4Validator, FancyRegexOptions, ValidationError
+
+from tidegate.decimals import exact_number, is_decimal
+from tidegate.errors import BatchRefused
+from tidegate.instants import PLAIN_INSTANT_PATTERN, is_instant
+from tidegate.wire.bounds import DEPTH_MAX, is_too_deep
+from tidegate.wire.decode import decode_as
+from tidegate.wire.keywords import HOLDERS, subschemas, with_subschemas
+from tidegate.wire.schema_work import defect_of_references
+from tidegate.wire.texts import violations_of
+from tidegate.wire.violations import Violation, pointer, shown
+
+TYPES = frozenset(("integer", "number", "string", "boolean", "object", "array", "null"))
+
+_FORMATS: dict[str, Callable[..., bool]] = {"date-time": is_instant, "singer.decimal": is_decimal}
+_PLAIN_PATTERNS = {
+    "date-time": f"^(?:{PLAIN_INSTANT_PATTERN})$",
+    "singer.decimal": r"^[+-]?[0-9]{1,100}(?:\.[0-9]{1,100})?$",
+}
+"""For each format a pattern that matches only, if not all, texts of the format."""
+
+_BACKTRACKS_MAX = 10_000
+"""Steps one match of a pattern may take: 0.1 ms, so that 20,000 records cannot hold a process for long."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledSchema:
+    """
+    A schema ready to be used.
+
+    Shape: `properties` are the names under `properties`; `is_surely_valid` is quick, and False may mean
+    "not sure"; `is_valid` is exact.
+    """
+
+    properties: frozenset[str]
+    is_surely_valid: Callable[[Any], bool]
+    is_valid: Callable[[Any], bool]
+    validator: Draft4Validator
+    source: Mapping[str, Any]
+
+    def violations(self, data: Any) -> list[Violation]:
+        """Return what is wrong with data that is not valid, in the documented words."""
+        return violations_of(self.validator.iter_errors(data), data, self.source)
+
+
+class SchemaCache:
+    """
+    Validators of the schemas used last, by the bytes of the schema.
+
+    Units: `schemas_max` schemas; `schema_bytes_max` bytes of one schema; `cached_bytes_max` of all together.
+    """
+
+    def __init__(self, *, schemas_max: int, schema_bytes_max: int, cached_bytes_max: int) -> None:
+        self._schemas_max = schemas_max
+        self._schema_bytes_max = schema_bytes_max
+        self._cached_bytes_max = cached_bytes_max
+        self._cached_bytes = 0
+        self._cached: OrderedDict[bytes, CompiledSchema] = OrderedDict()
+
+    def get(self, raw: bytes) -> CompiledSchema | None:
+        """Return the validator of a schema given as JSON; None when it is not a usable schema."""
+        known = self._cached.get(raw)
+        if known is not None:
+            self._cached.move_to_end(raw)
+            return known
+        if len(raw) > self._schema_bytes_max:
+            return None
+        schema = decode_as(_SCHEMA, raw)
+        if schema is None:
+            return None
+        try:
+            compiled = compile_schema(schema)
+        except BatchRefused:
+            return None
+        self._keep(raw, compiled)
+        return compiled
+
+    def compile(self, schema: dict[str, Any]) -> CompiledSchema:
+        """Make the validator of a decoded schema. Errors: BatchRefused says what is wrong with it."""
+        if len(msgspec.json.encode(schema)) > self._schema_bytes_max:
+            _refuse(f"longer than {self._schema_bytes_max} bytes")
+        return compile_schema(schema)
+
+    def _keep(self, raw: bytes, compiled: CompiledSchema) -> None:
+        self._cached[raw] = compiled
+        self._cached_bytes += len(raw)
+        while len(self._cached) > self._schemas_max or self._cached_bytes > self._cached_bytes_max:
+            dropped, _ = self._cached.popitem(last=False)
+            self._cached_bytes -= len(dropped)
+
+
+_SCHEMA = msgspec.json.Decoder(dict[str, Any], float_hook=exact_number)
+
+
+def compile_schema(schema: dict[str, Any]) -> CompiledSchema:
+    """
+    Make the validators of a schema.
+
+    Errors: BatchRefused, whose text names an unknown type or says what else is wrong.
+    """
+    if is_too_deep([schema]):
+        _refuse(f"nested deeper than {DEPTH_MAX} levels")
+    exact = _rewritten(schema, plainly=False)
+    if (defect := defect_of_references(exact)) is not None:
+        _refuse(defect)
+    validator = _validator(exact)
+    surely = validator if _is_contrary(exact) else _validator(_rewritten(schema, plainly=True))
+    return CompiledSchema(
+        properties=frozenset(exact.get("properties", ())),
+        is_surely_valid=surely.is_valid,
+        is_valid=validator.is_valid,
+        validator=validator,
+        source=exact,
+    )
+
+
+def _refuse(detail: str) -> NoReturn:
+    raise BatchRefused(f"Invalid JSON schema: {detail}")
+
+
+def _validator(schema: dict[str, Any]) -> Draft4Validator:
+    try:
+        return Draft4Validator(
+            schema,
+            formats=_FORMATS,
+            validate_formats=True,
+            offline=True,
+            pattern_options=FancyRegexOptions(backtrack_limit=_BACKTRACKS_MAX),
+        )
+    except ValidationError as exc:
+        _refuse(f"{pointer(tuple(exc.instance_path))}: {shown(exc.message)}")
+    except ValueError as exc:
+        _refuse(shown(str(exc)))
+
+
+def _rewritten(schema: dict[str, Any], *, plainly: bool) -> dict[str, Any]:
+    """
+    Copy a schema into what the validator shall see.
+
+    It shall not see another dialect or base (`$schema`, `id`), formats that are not checked, or an empty
+    `required`, which Draft 4 forbids and people write. `plainly`: formats become patterns, which the
+    validator matches without calling back.
+    """
+    _check_types(schema.get("type"))
+    copy = with_subschemas(schema, lambda inner: _rewritten(inner, plainly=plainly))
+    copy.pop("$schema", None)
+    copy.pop("id", None)
+    if copy.get("required") == []:
+        del copy["required"]
+    form = copy.get("format")
+    if not isinstance(form, str) or form not in _FORMATS:
+        copy.pop("format", None)
+    elif plainly and "pattern" not in copy:
+        copy["pattern"] = _PLAIN_PATTERNS[copy.pop("format")]
+    return copy
+
+
+def _check_types(types: Any) -> None:
+    for name in types if isinstance(types, list) else [types]:
+        if isinstance(name, str) and name not in TYPES:
+            _refuse(f"unknown type: [{shown(name)}]")
+
+
+def _is_contrary(schema: Mapping[str, Any]) -> bool:
+    """Tell whether a stricter schema inside could make the whole one take more."""
+    if "not" in schema or "oneOf" in schema:
+        return True
+    return any(_is_contrary(each) for keyword in HOLDERS for each in subschemas(schema, keyword))
