@@ -1,0 +1,190 @@
+"""
+Memory: the reference destination, for tests and trials. Rules D1 to D9: docs/specs/destination.md.
+
+Tables are Python values and live as long as this object; DuckDB answers queries about a copy of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import duckdb
+import pyarrow as pa
+
+from tidegate.destinations.base import Loaded
+from tidegate.destinations.reading import quoted, run_query
+from tidegate.errors import InputInvalid, LoadConflict
+from tidegate.tables.capabilities import Capabilities
+from tidegate.tables.model import (
+    AddColumn,
+    Change,
+    Column,
+    CreateSchema,
+    CreateTable,
+    GrowDecimal,
+    Part,
+    Span,
+    Table,
+    Type,
+)
+from tidegate.tables.reading import ARROW_TYPES
+from tidegate.tables.system import REJECTED, SEQUENCE
+
+_DAY_US = 86_400_000_000
+
+Row = Mapping[str, Any]
+Place = tuple[str, str]
+"""Schema and table name."""
+
+
+class Memory:
+    """Writes tables into this process's memory."""
+
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        kind="memory",
+        display_name="Memory",
+        table_name_max=255,
+        column_name_max=255,
+        names_in_bytes=False,
+        names_case_sensitive=False,
+        columns_max=1_000,
+        suffixes={
+            Type.BOOLEAN: "bo",
+            Type.INTEGER: "bi",
+            Type.DOUBLE: "do",
+            Type.DECIMAL: "de",
+            Type.TIMESTAMP: "ti",
+            Type.STRING: "st",
+        },
+        integer_min=-(2**63),
+        integer_max=2**63 - 1,
+        decimal_digits_max=38,
+        decimal_scale_min=6,
+        timestamp_min_us=-719_162 * _DAY_US,  # the years 0001 to 9999, which Python can hold
+        timestamp_max_us=2_932_897 * _DAY_US - 1,
+        keeps_nul_in_text=True,
+        renames_on_split=True,
+        hold_open=True,
+    )
+
+    def __init__(self) -> None:
+        self._schemas: set[str] = set()
+        self._tables: dict[Place, Table] = {}
+        self._rows: dict[Place, list[Row]] = {}
+        self._positions: dict[str, int] = {}
+
+    @classmethod
+    def from_address(cls, address: str) -> Memory:
+        """Read what follows `memory://`: nothing. Errors: InputInvalid."""
+        if address:
+            raise InputInvalid("a memory address is memory:// and nothing more")
+        return cls()
+
+    def open(self) -> None:
+        """Be ready: it always is (D1)."""
+
+    def close(self) -> None:
+        """Give up nothing: others cannot want it (D9)."""
+
+    def tables(self, schema_name: str) -> Sequence[Table]:
+        """Return the tables of a schema (D2)."""
+        return [table for (schema, _), table in self._tables.items() if schema == schema_name]
+
+    def apply(self, change: Change) -> None:
+        """Make one change; one already made is left as it is (D3)."""
+        match change:
+            case CreateSchema():
+                self._schemas.add(change.schema_name)
+            case CreateTable():
+                place = (change.table.schema_name, change.table.name)
+                self._tables.setdefault(place, change.table)
+                self._rows.setdefault(place, [])
+            case AddColumn():
+                place = (change.schema_name, change.table_name)
+                table = self._tables[place]
+                if table.column(change.column.name) is None:
+                    self._tables[place] = replace(table, columns=(*table.columns, change.column))
+            case GrowDecimal():
+                place = (change.schema_name, change.table_name)
+                table = self._tables[place]
+                columns = tuple(_grown(column, change.column) for column in table.columns)
+                self._tables[place] = replace(table, columns=columns)
+
+    def load(self, parts: Sequence[Part], span: Span) -> Loaded:
+        """Write the parts and the position, or nothing (D4 to D6)."""
+        stored = self._positions.get(span.journal_id)
+        if stored == span.upto:
+            return Loaded(rows=0)
+        if stored is not None and stored != span.after:
+            raise LoadConflict(f"loaded up to {stored}, this load begins after {span.after}; read again")
+        written = 0
+        after = dict(self._rows)
+        for part in parts:
+            place = (part.table.schema_name, part.table.name)
+            rows = part.rows.to_pylist()
+            kept, new = _upserted(after[place], rows, part.table.key_columns)
+            after[place] = [*kept, *new]
+            written += len(new) if part.table.name != REJECTED else 0
+        self._rows = after
+        self._positions[span.journal_id] = span.upto
+        return Loaded(rows=written)
+
+    def position(self, journal_id: str) -> int | None:
+        """Return the last position loaded for a journal (D7)."""
+        return self._positions.get(journal_id)
+
+    def query(self, sql: str, *, wait_s: float, schema_name: str | None = None) -> pa.RecordBatchReader:  # noqa: ARG002 - there is never a wait
+        """Run one reading statement on a copy of the tables (D8)."""
+        connection = duckdb.connect(":memory:", config={"enable_external_access": "false"})
+        try:
+            connection.execute("set TimeZone = 'UTC'")
+            for schema in self._schemas:
+                connection.execute(f"create schema if not exists {quoted(schema)}")
+            for (schema, name), table in self._tables.items():
+                connection.register("_tidegate_rows", _arrow(table, self._rows[schema, name]))
+                connection.execute(
+                    f"create table {quoted(schema)}.{quoted(name)} as from temp.main._tidegate_rows"
+                )
+                connection.unregister("_tidegate_rows")
+            return run_query(connection, sql, schema_name)
+        finally:
+            connection.close()
+
+
+def _grown(column: Column, wanted: Column) -> Column:
+    same = column.name == wanted.name and (column.scale or 0) < (wanted.scale or 0)
+    return replace(column, scale=wanted.scale) if same else column
+
+
+def _upserted(
+    stored: Sequence[Row], rows: Sequence[Row], key_columns: Sequence[str]
+) -> tuple[list[Row], list[Row]]:
+    """Return the stored rows that stay, and the rows that come."""
+    if not key_columns:
+        return list(stored), list(rows)
+    had = {_key(row, key_columns): row for row in stored}
+    new = {_key(row, key_columns): row for row in rows}
+    passed_over = {key for key, row in new.items() if key in had and had[key][SEQUENCE] > row[SEQUENCE]}
+    kept = [row for key, row in had.items() if key not in new or key in passed_over]
+    return kept, [row for key, row in new.items() if key not in passed_over]
+
+
+def _key(row: Row, key_columns: Sequence[str]) -> tuple[Any, ...]:
+    """Return what rows of one key share. NaN, which equals nothing, is one key."""
+    return tuple("NaN" if row[name] != row[name] else row[name] for name in key_columns)
+
+
+def _arrow(table: Table, rows: Sequence[Row]) -> pa.Table:
+    columns = {}
+    for column in table.columns:
+        values = [row.get(column.name) for row in rows]
+        columns[column.name] = pa.array(values, _arrow_type(column))
+    return pa.table(columns)
+
+
+def _arrow_type(column: Column) -> pa.DataType:
+    if column.type is None:
+        return pa.null()
+    return pa.decimal128(38, column.scale) if column.type is Type.DECIMAL else ARROW_TYPES[column.type]
