@@ -7,12 +7,12 @@ uniform. Source: docs/specs/loading.md, L20 to L29.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from tidegate.decimals import parse_decimal
 from tidegate.instants import parse_date, parse_instant
 from tidegate.tables.branches import Branch, Branches
 from tidegate.tables.model import Type
@@ -22,7 +22,6 @@ Taken = tuple[Type, Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_DECIMAL_TEXT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,6})?", re.ASCII)
 
 
 def canonical_value(value: Any, branches: Branches) -> Taken | None:
@@ -107,9 +106,8 @@ def _date(value: Any) -> Taken | None:
 
 
 def _decimal_text(value: Any) -> Taken | None:
-    if type(value) is not str or _DECIMAL_TEXT.fullmatch(value) is None:
-        return None
-    return Type.DECIMAL, Decimal(value)
+    exact = parse_decimal(value) if type(value) is str else None
+    return None if exact is None else (Type.DECIMAL, exact)
 
 
 def _string(value: Any) -> Taken | None:
@@ -120,7 +118,7 @@ def _boolean(value: Any) -> Taken | None:
     return (Type.BOOLEAN, value) if type(value) is bool else None
 
 
-def _nested(value: Any) -> Taken | None:  # noqa: ARG001 - objects and arrays are recognised by value
+def _nested(_value: Any) -> Taken | None:
     return None
 
 

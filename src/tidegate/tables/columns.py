@@ -13,10 +13,10 @@ from typing import Any
 from tidegate.records import Record
 from tidegate.tables import reasons
 from tidegate.tables.capabilities import Capabilities
-from tidegate.tables.decimals import Refused
 from tidegate.tables.fields import Fields
 from tidegate.tables.model import Column, Table
 from tidegate.tables.naming import identity, name_column
+from tidegate.tables.scales import Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,13 +18,13 @@ from tidegate.tables import reasons
 from tidegate.tables.branches import Branch, Branches
 from tidegate.tables.capabilities import Capabilities
 from tidegate.tables.columns import Slot, find_slots
-from tidegate.tables.decimals import Refused
 from tidegate.tables.fields import take_apart
 from tidegate.tables.model import AddColumn, Change, Column, CreateTable, GrowDecimal, Part, Table, Type
 from tidegate.tables.naming import identity, name_column
 from tidegate.tables.newest import newest_rows
 from tidegate.tables.reading import TIMESTAMP, Reading, Runs, read_column
 from tidegate.tables.rows import Rows
+from tidegate.tables.scales import Refused
 from tidegate.tables.system import (
     BATCHED_AT,
     COLUMN_TYPES,

@@ -127,45 +127,57 @@ def _by_table(arrivals: Sequence[Arrival], capabilities: Capabilities) -> list[t
 
 
 def _add_table(load: _Load, name: Name, arrivals: Sequence[Arrival]) -> None:
-    first = arrivals[0].batch.table_name
-    rejected_before = len(load.rejected)
     table = load.tables.get(identity(name.text, load.capabilities)) if name.reason is None else None
-    loadable = [_without_refused(load, arrival) for arrival in arrivals]
-    key_names = next((each.batch.key_names for each in loadable if each.batch.data), ())
-    keys = _identities(table.key_columns if table is not None else key_names, table, load.capabilities)
-    sound: list[Arrival] = []
-    for arrival in loadable:
-        batch = arrival.batch
-        if name.reason is not None:
-            _reject(load, batch, name.reason)
-        elif _identities(batch.key_names, None, load.capabilities) != keys:
-            _reject(load, batch, reasons.KEYS_DIFFER)
-        else:
-            sound.append(arrival)
-        if batch.activates:
-            record = {"table_version": batch.table_version}
-            load.rejected.append(
-                Rejected(table_name=batch.table_name, reason=reasons.ACTIVATION, record=record)
-            )
-    planned = Planned()
     destination_table = "" if name.reason is not None else table.name if table is not None else name.text
-    if any(each.batch.data for each in sound):
+    rejected_before = len(load.rejected)
+    sound = _sound(load, name, table, arrivals)
+    planned = Planned()
+    if sound:
         target = Target(
             schema_name=load.schema_name,
             name=destination_table,
-            key_names=_in_table_order(sound, table, load.capabilities),
+            key_names=_in_table_order(sound[0].batch.key_names, table, load.capabilities),
             table=table,
             capabilities=load.capabilities,
         )
         planned = plan_table(
             target, gather(sound), batched_at_ms=load.batched_at_ms, new_uuids=load.new_uuids
         )
+    sent = arrivals[0].batch.table_name
     load.rejected += [
-        Rejected(table_name=first, reason=reason, record=record) for record, reason in planned.refused
+        Rejected(table_name=sent, reason=reason, record=record) for record, reason in planned.refused
     ]
     load.changes += planned.changes
     load.parts += [planned.part] if planned.part is not None else []
     load.reports.append(_report(arrivals, destination_table, planned, len(load.rejected) - rejected_before))
+
+
+def _sound(load: _Load, name: Name, table: Table | None, arrivals: Sequence[Arrival]) -> list[Arrival]:
+    """Return the batches the table can take, and set aside everything else with its reason."""
+    sound: list[Arrival] = []
+    keys = (
+        None if table is None else frozenset(identity(each, load.capabilities) for each in table.key_columns)
+    )
+    for arrival in arrivals:
+        batch = arrival.batch
+        if batch.activates:
+            record = {"table_version": batch.table_version}
+            load.rejected.append(
+                Rejected(table_name=batch.table_name, reason=reasons.ACTIVATION, record=record)
+            )
+        if name.reason is not None:
+            _reject(load, batch, name.reason)
+            continue
+        kept = _without_refused(load, arrival)
+        if not kept.batch.data:
+            continue
+        incoming = _key_identities(batch.key_names, load.capabilities)
+        keys = incoming if keys is None else keys  # a new table has the keys of its first record
+        if incoming == keys:
+            sound.append(kept)
+        else:
+            _reject(load, kept.batch, reasons.KEYS_DIFFER)
+    return sound
 
 
 def _without_refused(load: _Load, arrival: Arrival) -> Arrival:
@@ -193,18 +205,15 @@ def _without_refused(load: _Load, arrival: Arrival) -> Arrival:
     return replace(arrival, batch=kept)
 
 
-def _identities(names: Sequence[str], table: Table | None, capabilities: Capabilities) -> frozenset[str]:
-    """Return what two key lists must share: order does not count. Names of a table are columns already."""
-    if table is not None:
-        return frozenset(identity(name, capabilities) for name in names)
-    return frozenset(identity(name_column(name, capabilities).text, capabilities) for name in names)
+def _key_identities(key_names: Sequence[str], capabilities: Capabilities) -> frozenset[str]:
+    """Return what two key lists must share; order does not count."""
+    return frozenset(identity(name_column(name, capabilities).text, capabilities) for name in key_names)
 
 
 def _in_table_order(
-    sound: Sequence[Arrival], table: Table | None, capabilities: Capabilities
+    key_names: tuple[str, ...], table: Table | None, capabilities: Capabilities
 ) -> tuple[str, ...]:
     """Return the key fields in the order of the table's key columns."""
-    key_names = next(each.batch.key_names for each in sound if each.batch.data)
     if table is None:
         return key_names
     order = [identity(name, capabilities) for name in table.key_columns]

@@ -22,8 +22,8 @@ from tidegate.tables import reasons
 from tidegate.tables.branches import Branch, Branches
 from tidegate.tables.canonical import canonical_value, decimal_of
 from tidegate.tables.capabilities import Capabilities
-from tidegate.tables.decimals import Refused, decimal_array
 from tidegate.tables.model import Type
+from tidegate.tables.scales import Refused, decimal_array
 
 TIMESTAMP = pa.timestamp("us", "UTC")
 ARROW_TYPES = {
@@ -107,29 +107,29 @@ def _first(branches: Branches, relevant: Collection[Branch]) -> Branch | None:
     return next((branch for branch in branches if branch in relevant), None)
 
 
-def _integers(values: list[Any], scale: int, capabilities: Capabilities) -> Reading | None:  # noqa: ARG001
+def _integers(values: list[Any], _scale: int, capabilities: Capabilities) -> Reading | None:
     array = pa.array(values, pa.int64())
     if not _within(array, capabilities.integer_min, capabilities.integer_max):
         return None
     return Reading(arrays={Type.INTEGER: array}, refused={})
 
 
-def _doubles(values: list[Any], scale: int, capabilities: Capabilities) -> Reading | None:  # noqa: ARG001
+def _doubles(values: list[Any], _scale: int, _capabilities: Capabilities) -> Reading | None:
     return Reading(arrays={Type.DOUBLE: pa.array(values, pa.float64())}, refused={})
 
 
-def _booleans(values: list[Any], scale: int, capabilities: Capabilities) -> Reading | None:  # noqa: ARG001
+def _booleans(values: list[Any], _scale: int, _capabilities: Capabilities) -> Reading | None:
     return Reading(arrays={Type.BOOLEAN: pa.array(values, pa.bool_())}, refused={})
 
 
-def _strings(values: list[Any], scale: int, capabilities: Capabilities) -> Reading | None:  # noqa: ARG001
+def _strings(values: list[Any], _scale: int, capabilities: Capabilities) -> Reading | None:
     array = pa.array(values, pa.string())
     if not capabilities.keeps_nul_in_text and pc.any(pc.match_substring(array, "\0")).as_py():
         return None
     return Reading(arrays={Type.STRING: array}, refused={})
 
 
-def _instants(values: list[Any], scale: int, capabilities: Capabilities) -> Reading | None:  # noqa: ARG001
+def _instants(values: list[Any], _scale: int, capabilities: Capabilities) -> Reading | None:
     texts = pa.array(values, pa.string())
     # Arrow also reads texts without seconds, which are no instants here; those have no colon in that place.
     if pc.all(pc.equal(pc.utf8_slice_codeunits(texts, 16, 17), ":")).as_py() is False:
@@ -202,17 +202,17 @@ def read_by_value(
     return Reading(arrays=arrays, refused=refused)
 
 
-def _holds(value: Any, name: str, capabilities: Capabilities) -> str | None:  # noqa: ARG001
+def _holds(_value: Any, _name: str, _capabilities: Capabilities) -> str | None:
     return None
 
 
-def _check_integer(value: int, name: str, capabilities: Capabilities) -> str | None:  # noqa: ARG001
+def _check_integer(value: int, _name: str, capabilities: Capabilities) -> str | None:
     if capabilities.integer_min <= value <= capabilities.integer_max:
         return None
     return reasons.out_of_range("integer", capabilities.display_name, value)
 
 
-def _check_timestamp(value: int, name: str, capabilities: Capabilities) -> str | None:  # noqa: ARG001
+def _check_timestamp(value: int, _name: str, capabilities: Capabilities) -> str | None:
     if capabilities.timestamp_min_us <= value <= capabilities.timestamp_max_us:
         return None
     return reasons.out_of_range("timestamp", capabilities.display_name, value)

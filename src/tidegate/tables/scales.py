@@ -85,5 +85,5 @@ def digits_needed(value: Decimal) -> tuple[int, int]:
         zeros += 1
     else:
         return 0, 0
-    assert isinstance(exponent, int)  # noqa: S101 - finite decimals have one; the type checker cannot know
-    return max(0, len(digits) + exponent), max(0, -exponent - zeros)
+    places = int(exponent)
+    return max(0, len(digits) + places), max(0, -places - zeros)
