@@ -1,0 +1,1 @@
+"""What the product is compared with: the same work as a person would script it, without the promises."""

@@ -1,0 +1,68 @@
+"""Makes a virtual environment for each peer, at pinned versions, with pip as it is configured here."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+INSTALL_S_MAX = 600
+
+
+class NotInstalled(Exception):
+    """A peer could not be installed; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """One other product: what to install, and the script that drives it."""
+
+    name: str
+    requirements: tuple[str, ...]
+    script: Path
+
+    @property
+    def title(self) -> str:
+        """Name and version, for people."""
+        return self.requirements[0].replace("==", " ")
+
+
+HERE = Path(__file__).parent
+# The warehouse library is the same as the product's, so that what differs is the loading.
+DLT = Peer(
+    name="dlt",
+    requirements=("dlt[duckdb,parquet]==1.31.0", "duckdb==2.0.0", "pyarrow==26.0.1"),
+    script=HERE / "dlt_duckdb.py",
+)
+TARGET_DUCKDB = Peer(
+    name="target-duckdb",
+    requirements=("target-duckdb==0.8.0", "duckdb==2.0.0"),
+    script=HERE / "singer_duckdb.py",
+)
+
+
+def installed(peer: Peer, cache: Path) -> Path:
+    """Return the Python of the peer's environment, made on first use. Errors: NotInstalled."""
+    folder = cache / peer.name
+    stamp, wanted = folder / ".installed", "\n".join(peer.requirements)
+    python = folder / "bin" / "python"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return python
+    shutil.rmtree(folder, ignore_errors=True)
+    print(f"bench: installing {peer.title} into its own environment", file=sys.stderr, flush=True)
+    _run([sys.executable, "-m", "venv", str(folder)])
+    _run([str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *peer.requirements])
+    stamp.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def _run(command: list[str]) -> None:
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=INSTALL_S_MAX)
+    except subprocess.CalledProcessError as exc:
+        lines = [line for line in exc.stderr.splitlines() if line.startswith("ERROR")] or [exc.stderr[-200:]]
+        raise NotInstalled(f"its installation failed: {lines[-1]}") from exc
+    except subprocess.TimeoutExpired as exc:
+        raise NotInstalled(f"its installation took more than {INSTALL_S_MAX} s") from exc
