@@ -29,27 +29,32 @@ if TYPE_CHECKING:
     from tidegate.settings import Settings
 
 EXAMPLES = """
+
 [bold]Examples[/]
 
-tidegate push cars cars.csv --key id          where `tidegate serve` runs: no token needed
+tidegate push cars cars.csv --key id      where `tidegate serve` runs
 
 curl -s https://example.com/cars.json | tidegate push cars - --key id
 
-tidegate push cars cars.ndjson.gz --key id --url https://data.example.com --token at_...
+tidegate push cars cars.ndjson.gz --url https://data.example.com --token at_...
 
 [bold]What becomes of the values[/]
 
-Rows go to the batch endpoint. Without --schema, JSON values are typed one by one, and CSV columns are
-integers, numbers or booleans only where every cell is one (no leading zeros or plus signs), else text;
-empty cells are null. Without --key rows are only ever added; with it, a row sent later replaces the row
-with the same key.
+Rows go to the batch endpoint. Without --schema, JSON values are typed one
+by one, and a CSV column is integer, number or boolean only when every cell
+is (no leading zeros, no plus signs), else text. An empty cell is null.
+
+Without --key rows are only ever added; with it, a row sent later replaces
+the row with the same key.
 """
 """Shown under the command's help."""
 
 
 def push(
     table_name: Annotated[str, typer.Argument(metavar="TABLE", help="Table to send to; made when needed.")],
-    file: Annotated[str, typer.Argument(help="JSON, NDJSON or CSV, also gzipped; - reads standard input.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="JSON, NDJSON or CSV, also gzipped; - reads standard input.")
+    ],
     *,
     key_names: Annotated[
         list[str] | None,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tidegate.settings import Settings
 
 EXAMPLES = """
+
 [bold]Examples[/]
 
 tidegate sql "SELECT count(*) FROM cars"
@@ -28,8 +29,11 @@ tidegate sql "SELECT * FROM cars WHERE year = 1970" --format csv > cars.csv
 
 tidegate sql "SELECT reason, record FROM _sdc_rejected" --source 2 --json
 
-A table name without a schema is looked up in the source's schema. Numbers and times keep all digits.
-NULL is null in JSON, an empty cell in CSV (an empty text is "") and NULL in tables (a text NULL is 'NULL').
+[bold]What is printed[/]
+
+A table name without a schema is looked up in the source's schema. Numbers
+and times keep all their digits. NULL is null in JSON, an empty cell in CSV
+(an empty text is "") and NULL in tables (a text NULL is 'NULL').
 """
 """Shown under the command's help."""
 

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -32,19 +32,19 @@ def read_csv(
     Shape: the first line names the columns; comma, semicolon or tab separates, whichever the header has most.
     A column whose cells are all plain 64-bit integers, all decimal numbers, or all true or false becomes
     that; any other is text. An empty cell is null. With `texts_only` all is text and the stream is read once;
-    else twice, from where it stands.
+    else twice, from its beginning.
     Errors: InputInvalid; its message begins with the place, to be put behind the file's name.
     """
     csv.field_size_limit(CELL_CHARACTERS_MAX)
-    start = 0 if texts_only else stream.tell()
-    lines = _lines(stream)
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+    lines = _lines(text)
     names = next(lines, (1, []))[1]
     _check_names(names)
     kinds = ["string"] * len(names)
     if not texts_only:
         kinds = _kinds(lines, len(names))
-        stream.seek(start)
-        lines = _lines(stream)
+        text.seek(0)
+        lines = _lines(text)
         next(lines)
     properties = {
         name: {"type": ["null", kind]} if kind else {} for name, kind in zip(names, kinds, strict=True)
@@ -52,14 +52,13 @@ def read_csv(
     return properties, _rows(lines, names, kinds)
 
 
-def _lines(stream: io.BufferedReader) -> Iterator[Line]:
+def _lines(text: io.TextIOWrapper) -> Iterator[Line]:
     """Yield every line that is not blank with its number; a row over several lines has that of its first."""
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     number = 0
     try:
         header = text.readline()
         separator = max(",;\t", key=header.count)
-        reader = csv.reader(_chain(header, text), delimiter=separator, strict=True)
+        reader = csv.reader(chain((header,), text), delimiter=separator, strict=True)
         for cells in reader:
             if cells:
                 yield number + 1, cells
@@ -70,14 +69,6 @@ def _lines(stream: io.BufferedReader) -> Iterator[Line]:
         raise InputInvalid(
             f", after line {number:,}: the bytes are not UTF-8; convert the file to UTF-8"
         ) from exc
-    finally:
-        text.detach()
-
-
-def _chain(first: str, rest: io.TextIOWrapper) -> Iterator[str]:
-    if first:
-        yield first
-        yield from rest
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ Row = Mapping[str, Any] | msgspec.Raw
 """One record: its fields by name, or a JSON object that is already encoded."""
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+_PLAIN = frozenset((str, int, bool, type(None)))
 _SUSPECT = (b"null", b"NaN", b"Infinity")
 DATE_TIME = {"type": ["null", "string"], "format": "date-time"}
 
@@ -63,9 +64,14 @@ def _not_finite(value: Any, field: str = "") -> str | None:
         return None if math.isfinite(value) else field
     if isinstance(value, Decimal):
         return None if value.is_finite() else field
-    parts: Any = ()
+    parts: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, Mapping):
-        parts = ((f"{field}.{name}".lstrip("."), part) for name, part in value.items())
-    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        parts = ((f"{field}[{index}]", part) for index, part in enumerate(value))
-    return next((found for name, part in parts if (found := _not_finite(part, name)) is not None), None)
+        parts = value.items()
+    elif isinstance(value, list | tuple | set | frozenset):
+        parts = ((f"[{index}]", part) for index, part in enumerate(value))
+    for name, part in parts:
+        if type(part) not in _PLAIN:
+            path = f"{field}.{name}" if field and isinstance(value, Mapping) else f"{field}{name}"
+            if (found := _not_finite(part, path)) is not None:
+                return found
+    return None

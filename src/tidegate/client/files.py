@@ -104,9 +104,9 @@ def open_rows(
         name = "standard input" if path is None else str(path)
         raw = stdin if path is None else _open(path, stack)
         stream = _plain(raw, stack)
-        kind = kind or _format_of(path) or _sniffed(stream)
         rows: Iterator[tuple[int | None, bytes]]
         try:
+            kind = kind or _format_of(path) or _sniffed(stream)
             if kind is Format.CSV:
                 if path is None and not texts_only:
                     stream = stack.enter_context(_spooled(stream))
@@ -147,10 +147,7 @@ def _format_of(path: Path | None) -> Format | None:
 
 
 def _sniffed(stream: io.BufferedReader) -> Format:
-    try:
-        start = stream.peek(_PEEK).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    except (gzip.BadGzipFile, EOFError) as exc:
-        raise InputInvalid(f"the input cannot be unpacked: {exc}") from exc
+    start = stream.peek(_PEEK).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     return Format.JSON if start in (b"[", b"{", b"") else Format.CSV
 
 

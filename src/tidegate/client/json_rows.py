@@ -28,45 +28,24 @@ def read_json(stream: io.BufferedReader, *, lines_only: bool) -> Iterator[tuple[
     line by line (`lines_only`: nothing else is tried). Bytes are checked, never rewritten.
     Errors: InputInvalid; its message begins with the place, to be put behind the file's name.
     """
-    number, first = _first_line(stream)
-    if first.lstrip()[:1] == b"[" and not lines_only:
-        yield from _array(first + stream.read(), number)
-    elif lines_only or _is_row(first):
-        yield from _lines(stream, number, first)
-    else:
-        yield from _objects(first + stream.read(), number)
-
-
-def _first_line(stream: io.BufferedReader) -> tuple[int, bytes]:
-    """Return the first line that is not blank, and its number."""
-    number = 1
-    line = stream.readline(LINE_BYTES_MAX).removeprefix(_BOM)
+    number, line = 1, stream.readline(LINE_BYTES_MAX).removeprefix(_BOM)
     while line and not line.strip():
-        number += 1
-        line = stream.readline(LINE_BYTES_MAX)
-    return number, line
-
-
-def _is_row(line: bytes) -> bool:
-    try:
-        _ROW.decode(line)
-    except msgspec.DecodeError:
-        return not line
-    return True
-
-
-def _lines(stream: io.BufferedReader, number: int, line: bytes) -> Iterator[tuple[int, bytes]]:
+        number, line = number + 1, stream.readline(LINE_BYTES_MAX)
+    if line.lstrip()[:1] == b"[" and not lines_only:
+        yield from _array(line + stream.read(), number)
+        return
     while line:
-        row = line.strip()
-        if row:
+        if row := line.strip():
             try:
                 _ROW.decode(row)
                 row.isascii() or row.decode()
             except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-                raise InputInvalid(f", line {number:,}{_found(exc, row, of_line=True)}") from exc
+                if lines_only or isinstance(exc, UnicodeDecodeError):
+                    raise InputInvalid(_found(exc, line, first_line=number)) from exc
+                yield from _objects(line + stream.read(), number)
+                return
             yield number, row
-        number += 1
-        line = stream.readline(LINE_BYTES_MAX)
+        number, line = number + 1, stream.readline(LINE_BYTES_MAX)
 
 
 def _array(text: bytes, first_line: int) -> Iterator[tuple[None, bytes]]:
@@ -113,9 +92,7 @@ def _skip_white(text: str, at: int) -> int:
     return at
 
 
-def _found(
-    exc: msgspec.DecodeError | UnicodeDecodeError, text: bytes, *, first_line: int = 1, of_line: bool = False
-) -> str:
+def _found(exc: msgspec.DecodeError | UnicodeDecodeError, text: bytes, *, first_line: int = 1) -> str:
     """Word a decoding error with its place: `, line 3, column 7: ...`."""
     said = str(exc)
     if isinstance(exc, UnicodeDecodeError):
@@ -126,7 +103,5 @@ def _found(
         at, said = 0, f"{said}; every row must be a JSON object"
     line_start = text.rfind(b"\n", 0, at) + 1
     column = f", column {at - line_start + 1}"
-    if of_line:
-        return f"{column}: {said}"
     line = first_line + text.count(b"\n", 0, at)
     return f", line {line:,}{column}: {said}"

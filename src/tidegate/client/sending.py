@@ -100,8 +100,8 @@ class Sender:
                     return Answer(response=response, retries=retries)
                 why = f"it answered {response.status_code} {response.text[:200]}".rstrip()
                 retry_after_s = parse_retry_after(response.headers.get("Retry-After"), time.time())
-            # Jitter, so that clients cut off together do not come back together; no secret depends on it.
-            wait_s = next_wait_s(retries, retry_after_s, random.random())  # noqa: S311
+            # Jitter, so that clients cut off together do not come back together.
+            wait_s = next_wait_s(retries, retry_after_s, random.random())  # noqa: S311 - guards no secret
             spent_s = time.monotonic() - started
             if spent_s + wait_s > self._patience_s:
                 raise ServerUnreachable(
