@@ -52,8 +52,8 @@ def test_retry_after_is_seconds_or_a_date(text: str | None, seconds: float | Non
             "400: Forbidden Connection is not active.",
         ),
         (
-            '{"error": "See errors.", "errors": [{"reason": {"sequence": ["no", "not"], "x": ["unknown key"]}}]}',
-            "400: See errors. sequence no, not; x unknown key",
+            '{"error": "See errors.", "errors": [{"reason": {"sequence": ["no", "not"], "x": ["unknown"]}}]}',
+            "400: See errors. sequence no, not; x unknown",
         ),
         (
             '{"errors": [{"reason": "a"}, {"reason": "b"}, {"reason": "c"}, {"reason": "d"}]}',
