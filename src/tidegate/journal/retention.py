@@ -9,12 +9,23 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, replace
 
-from tidegate.journal.state import State, read_state, write_state
+from tidegate.journal.state import State, write_state
 from tidegate.journal.storage import live_bytes
 
 STEP_ENTRIES_MAX = 256
 STEP_BYTES_MAX = 1_000_000
 """Together these keep a step near a millisecond or two, the time an append may have to wait for it."""
+
+
+# Whole numbers even where a column is spoilt: here bodies are not read, and so no checksum is compared.
+_STEP = """
+SELECT position, ifnull(CAST(bytes_total AS INTEGER), 0), ifnull(CAST(received_at_ms AS INTEGER), 0)
+FROM entries WHERE position > ? AND position <= ? ORDER BY position LIMIT ?
+"""
+_TOTALS = """
+SELECT ifnull(CAST(records_total AS INTEGER), 0), ifnull(CAST(bytes_total AS INTEGER), 0)
+FROM entries WHERE position <= ? ORDER BY position DESC LIMIT 1
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +38,11 @@ class Retention:
     """The file's used bytes above which loaded entries go early, so that accepting has room."""
 
 
-def note_loaded(connection: sqlite3.Connection, loaded: int) -> State:
+def note_loaded(connection: sqlite3.Connection, state: State, loaded: int) -> None:
     """Move the loaded mark forward to `loaded`, never back and never past the end."""
-    state = read_state(connection)
     loaded = min(loaded, state.end)
     if loaded <= state.loaded:
-        return state
+        return
     records, size = (
         (state.end_records, state.end_bytes) if loaded == state.end else _totals(connection, loaded)
     )
@@ -43,7 +53,6 @@ def note_loaded(connection: sqlite3.Connection, loaded: int) -> State:
         loaded_bytes=min(max(size, state.loaded_bytes), state.end_bytes),
     )
     write_state(connection, state)
-    return state
 
 
 def due(connection: sqlite3.Connection, state: State, keep: Retention, now_ms: int) -> int:
@@ -84,26 +93,18 @@ def delete(connection: sqlite3.Connection, after: int, upto: int) -> None:
     connection.execute("DELETE FROM entries WHERE position > ? AND position <= ?", (after, upto))
 
 
-def pass_over(connection: sqlite3.Connection, upto: int) -> None:
+def pass_over(connection: sqlite3.Connection, state: State, upto: int) -> None:
     """Count entries up to a position as freed though some could not be deleted; their pages stay taken."""
-    state = read_state(connection)
     write_state(connection, replace(state, freed=max(state.freed, min(upto, state.loaded))))
 
 
 def _step(connection: sqlite3.Connection, state: State) -> list[tuple[int, int, int]]:
     """Shape: position, running total of bytes, time of acceptance of the oldest loaded entries."""
-    rows = connection.execute(
-        "SELECT position, bytes_total, received_at_ms FROM entries WHERE position > ? AND position <= ?"
-        " ORDER BY position LIMIT ?",
-        (state.freed, state.loaded, STEP_ENTRIES_MAX),
-    ).fetchall()
+    rows = connection.execute(_STEP, (state.freed, state.loaded, STEP_ENTRIES_MAX)).fetchall()
     return [row for row in rows if row is rows[0] or row[1] - state.freed_bytes <= STEP_BYTES_MAX]
 
 
 def _totals(connection: sqlite3.Connection, position: int) -> tuple[int, int]:
     """Return the running totals at a position, or at the last readable one before it."""
-    row = connection.execute(
-        "SELECT records_total, bytes_total FROM entries WHERE position <= ? ORDER BY position DESC LIMIT 1",
-        (position,),
-    ).fetchone()
+    row: tuple[int, int] | None = connection.execute(_TOTALS, (position,)).fetchone()
     return row or (0, 0)

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from tidegate.errors import JournalFull
+from tidegate.errors import JournalFull, JournalUnavailable
 from tidegate.journal.base import Damaged, Reading, Stats
 from tidegate.journal.packing import COLUMNS, Packed, Packer, Unsound
 from tidegate.journal.retention import (
@@ -42,9 +42,6 @@ from tidegate.journal.storage import (
 )
 from tidegate.records import Entry, Request
 
-APPEND_WAIT_S = 5.0
-"""Longest wait for other writers; their transactions take milliseconds, so more than this means trouble."""
-
 READING_ENTRIES_MAX = 50_000
 """Bounds a reading's memory when bodies are tiny: an entry costs about 1 KB beside its body."""
 
@@ -58,6 +55,7 @@ FREE_PAGES_KEPT = 2_048
 """8 MB of free pages stay for the next appends; below that, giving back and taking again is only work."""
 
 _SELECT = f"SELECT {COLUMNS} FROM entries WHERE position"  # noqa: S608 - constant column names
+_OLDEST = "SELECT CAST(received_at_ms AS INTEGER) FROM entries WHERE position > ? ORDER BY position LIMIT 1"
 _INSERT = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * 13)})"  # noqa: S608 - the same
 
 
@@ -71,6 +69,7 @@ class SqliteJournal:
 
     Any thread may call any method; appends take turns among themselves. `read_only` opens for looking
     (`tidegate status`): it never creates or changes the file, and append and trim are refused.
+    `wait_s_max` bounds the wait for other writers; their transactions take milliseconds, so more is trouble.
     Errors: JournalUnusable when the file is no journal or a newer release's; JournalUnavailable, JournalFull.
     """
 
@@ -83,6 +82,7 @@ class SqliteJournal:
         retention_bytes_max: int,
         clock: Callable[[], int] = _now_ms,
         read_only: bool = False,
+        wait_s_max: float = 5.0,
     ) -> None:
         if not read_only:
             prepare(path)
@@ -93,12 +93,14 @@ class SqliteJournal:
             retention_s=retention_s, retention_bytes_max=retention_bytes_max, room_bytes_max=bytes_max // 2
         )
         self._clock = clock
+        self._wait_s_max = wait_s_max
         self._packing, self._packer = Lock(), Packer()
         self._appending = Store(path, synced=True, read_only=read_only)
         self._trimming = Store(path, synced=False, read_only=read_only)
         self._reading = Store(path, synced=True, read_only=True)
         self._unpacking, self._unpacker = Lock(), Packer()
-        self._journal_id = self._state().journal_id
+        with self._reading.reading() as connection:
+            self._journal_id = read_state(connection).journal_id
 
     @property
     def journal_id(self) -> str:
@@ -109,8 +111,8 @@ class SqliteJournal:
         """Put requests at the end, all or none, and return their positions. See `Journal.append`."""
         with self._packing:
             packed = [self._packer.pack(request) for request in requests]
-        with self._appending.writing(APPEND_WAIT_S) as connection:
-            state = self._with_room(connection, read_state(connection), packed)
+        with self._appending.writing(self._wait_s_max) as connection:
+            state = self._with_room(connection, self._standing(connection), packed)
             rows, state = _placed(packed, state)
             connection.executemany(_INSERT, rows)
             write_state(connection, state)
@@ -119,7 +121,7 @@ class SqliteJournal:
     def read(self, after: int, *, bytes_max: int) -> Reading:
         """Read entries with positions greater than `after`. See `Journal.read`."""
         with self._unpacking, self._reading.reading() as connection:
-            state = read_state(connection)
+            state = self._standing(connection)
             after = max(after, 0)
             first = max(after, state.freed) + 1
             if first > state.end:
@@ -132,8 +134,8 @@ class SqliteJournal:
 
     def trim(self, loaded: int) -> None:
         """Note that everything up to `loaded` is in the warehouse, and free. See `Journal.trim`."""
-        with self._trimming.writing(APPEND_WAIT_S) as connection:
-            note_loaded(connection, loaded)
+        with self._trimming.writing(self._wait_s_max) as connection:
+            note_loaded(connection, self._standing(connection), loaded)
         for _ in range(TRIM_STEPS_MAX):
             if not self._free_step():
                 break
@@ -144,7 +146,7 @@ class SqliteJournal:
     def stats(self) -> Stats:
         """Return how full the journal is. See `Journal.stats`."""
         with self._reading.reading() as connection:
-            state = read_state(connection)
+            state = self._standing(connection)
             return Stats(
                 loaded=state.loaded,
                 end=state.end,
@@ -165,7 +167,13 @@ class SqliteJournal:
 
     def _state(self) -> State:
         with self._reading.reading() as connection:
-            return read_state(connection)
+            return self._standing(connection)
+
+    def _standing(self, connection: sqlite3.Connection) -> State:
+        state = read_state(connection)
+        if state.journal_id != self._journal_id:
+            raise JournalUnavailable(f"another journal was put in place of {self._path}; restart Tidegate")
+        return state
 
     def _with_room(self, connection: sqlite3.Connection, state: State, packed: Sequence[Packed]) -> State:
         """Free loaded entries until the new ones fit: they never stand in the way of accepting (J7)."""
@@ -182,8 +190,8 @@ class SqliteJournal:
     def _free_step(self) -> bool:
         """Free what is due in one short transaction, and tell whether there was any."""
         try:
-            with self._trimming.writing(APPEND_WAIT_S) as connection:
-                state = read_state(connection)
+            with self._trimming.writing(self._wait_s_max) as connection:
+                state = self._standing(connection)
                 upto = due(connection, state, self._keep, self._clock())
                 if upto > state.freed:
                     free(connection, state, upto)
@@ -196,21 +204,22 @@ class SqliteJournal:
         state = self._state()
         upto = min(state.freed + STEP_ENTRIES_MAX, state.loaded)
         for position in range(state.freed + 1, upto + 1):
-            with suppress(DamagedPage), self._trimming.writing(APPEND_WAIT_S) as connection:
+            with suppress(DamagedPage), self._trimming.writing(self._wait_s_max) as connection:
                 delete(connection, position - 1, position)
-        with self._trimming.writing(APPEND_WAIT_S) as connection:
-            pass_over(connection, upto)
+        with self._trimming.writing(self._wait_s_max) as connection:
+            pass_over(connection, self._standing(connection), upto)
         return upto > state.freed
 
     def _give_back(self) -> None:
         """Return free pages and write-ahead log to the file system, in steps (J8)."""
         for _ in range(TRIM_STEPS_MAX):
-            with self._trimming.writing(APPEND_WAIT_S) as connection:
+            with self._trimming.writing(self._wait_s_max) as connection:
                 pages: int = connection.execute("PRAGMA page_count").fetchone()[0]
                 if free_pages(connection) <= max(FREE_PAGES_KEPT, pages // 4):
                     break
-                # Each fetched row is a page moved; without fetching, one page is.
-                connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+                # The driver runs this pragma for one page only, whatever number it is given.
+                for _page in range(VACUUM_PAGES):
+                    connection.execute("PRAGMA incremental_vacuum(1)")
             time.sleep(TRIM_PAUSE_S)
         with self._trimming.alone() as connection:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
@@ -300,9 +309,7 @@ def _placed(packed: Sequence[Packed], state: State) -> tuple[list[tuple[Any, ...
 
 def _oldest_waiting_at_ms(connection: sqlite3.Connection, state: State) -> int | None:
     try:
-        row = connection.execute(
-            "SELECT received_at_ms FROM entries WHERE position > ? ORDER BY position LIMIT 1", (state.loaded,)
-        ).fetchone()
+        row = connection.execute(_OLDEST, (state.loaded,)).fetchone()
     except sqlite3.DatabaseError as exc:
         # The other numbers are still right, and the reading reports the damage.
         if not is_corrupt(exc):

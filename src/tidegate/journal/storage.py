@@ -30,6 +30,9 @@ _CHECKPOINT_PAGES = 2_000  # 8 MB: each checkpoint syncs the main file, so not a
 _READ_WAIT_S = 5.0
 _BUSY_PAUSE_S = 0.0003  # SQLite's own waiting backs off to 100 ms, a hundred times what a commit takes.
 
+DRIVER_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What the driver raises: a message of SQLite that quotes a damaged schema may not even be UTF-8."""
+
 _CONNECTION_SETTINGS = f"""
 PRAGMA synchronous = {{synchronous}};
 PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES};
@@ -76,6 +79,7 @@ class Store:
         self._read_only = read_only
         self._lock = RLock()
         self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
         self._closed = False
 
     @contextmanager
@@ -110,7 +114,7 @@ class Store:
         with self._lock:
             try:
                 yield self._connected()
-            except sqlite3.Error as exc:
+            except DRIVER_ERRORS as exc:
                 if _code(exc) != sqlite3.SQLITE_BUSY:
                     self._drop()
                 raise translated(exc, self._path) from exc
@@ -124,6 +128,11 @@ class Store:
     def _connected(self) -> sqlite3.Connection:
         if self._closed:
             raise JournalUnavailable(f"journal {self._path} is closed")
+        file = _identity(self._path)
+        if self._opened != file:
+            # The path names another file than at first: what went on into the old one would be lost.
+            self._drop()
+            self._opened = file
         if self._connection is None:
             self._connection = _connect(self._path, synced=self._synced, read_only=self._read_only)
             if not self._read_only:
@@ -149,11 +158,11 @@ def prepare(path: Path) -> None:
         connection = _connect(path, synced=True, read_only=False)
     except OSError as exc:
         raise JournalUnavailable(f"journal {path}: {exc}") from exc
-    except sqlite3.Error as exc:
+    except DRIVER_ERRORS as exc:
         raise translated(exc, path) from exc
     try:
         _create_schema(connection)
-    except sqlite3.Error as exc:
+    except DRIVER_ERRORS as exc:
         raise translated(exc, path) from exc
     finally:
         connection.close()
@@ -183,7 +192,7 @@ def check(path: Path) -> None:
         )
 
 
-def translated(exc: sqlite3.Error, path: Path) -> JournalError:
+def translated(exc: Exception, path: Path) -> JournalError:
     """Give a driver's error its name in errors.py, with the driver's own words."""
     code = _code(exc)
     if code == sqlite3.SQLITE_FULL:
@@ -197,14 +206,22 @@ def translated(exc: sqlite3.Error, path: Path) -> JournalError:
     return JournalUnavailable(f"journal {path}: {exc}")
 
 
-def is_corrupt(exc: sqlite3.Error) -> bool:
+def is_corrupt(exc: Exception) -> bool:
     """Tell whether SQLite met a page that cannot be what was written."""
     # A spoilt length can also look like a value that is too big.
     return _code(exc) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_TOOBIG)
 
 
-def _code(exc: sqlite3.Error) -> int:
+def _code(exc: Exception) -> int:
     return getattr(exc, "sqlite_errorcode", 0) & 0xFF
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError as exc:
+        raise JournalUnavailable(f"journal {path} is gone ({exc}); put it back or restart Tidegate") from exc
+    return found.st_dev, found.st_ino
 
 
 def _connect(path: Path, *, synced: bool, read_only: bool) -> sqlite3.Connection:
@@ -220,7 +237,7 @@ def _connect(path: Path, *, synced: bool, read_only: bool) -> sqlite3.Connection
     connection.text_factory = bytes
     try:
         connection.executescript(_CONNECTION_SETTINGS.format(synchronous="FULL" if synced else "NORMAL"))
-    except sqlite3.Error:
+    except BaseException:
         connection.close()
         raise
     return connection
