@@ -171,3 +171,28 @@ def _use_damaged(journal: SqliteJournal) -> None:
         )
     finally:
         journal.close()
+
+
+def test_a_torn_write_ahead_log_costs_its_tail_only(path: Path, tmp_path: Path) -> None:
+    """After a crash with a cut or spoilt log, what is served is a sound beginning, and work goes on. (J6)"""
+    journal = open_journal(path)
+    for number in range(COUNT, COUNT + 40):
+        journal.append([numbered_request("w", number)])
+    log = Path(f"{path}-wal").read_bytes()
+    copy = tmp_path / "copy.db"
+    ends = set()
+    for round_ in range(ROUNDS):
+        some = random.Random(round_)  # noqa: S311 - reproducible damage
+        place = some.randrange(len(log))
+        spoilt = log[:place] if round_ % 2 else log[:place] + bytes([log[place] ^ 0x10]) + log[place + 1 :]
+        shutil.copy(path, copy)
+        Path(f"{copy}-wal").write_bytes(spoilt)
+        torn = open_journal(copy)
+        sound, damaged = sound_and_damaged(torn)
+        end = torn.end()
+        assert (list(range(1, end + 1)), []) == (sound, damaged)
+        assert [end + 1] == list(torn.append([numbered_request("w", end)]))
+        torn.close()
+        ends.add(end)
+    journal.close()
+    assert COUNT <= min(ends) < max(ends) <= COUNT + 40

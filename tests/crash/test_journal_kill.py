@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.crash.journal_process import GROUP, GROUPS_MAX, numbered_request, open_journal
+from tidegate.journal import SqliteJournal
 from tidegate.records import Entry
 
 ROUNDS = int(os.environ.get("TIDEGATE_CRASH_ROUNDS", "12"))
@@ -69,6 +70,18 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
         assert [] == [at for at, n in acknowledged.items() if found.get(at) != numbered_request("w", n)]
         first = int(entries[-1].request.request_id.split("/")[1]) + 1
     assert len(acknowledged) >= ROUNDS * GROUP
+
+
+def test_people_can_look_after_a_kill(tmp_path: Path) -> None:
+    """`tidegate status` sees everything acknowledged though nobody has repaired the files yet. (J3)"""
+    path = tmp_path / "journal.db"
+    with process("append", path) as writer:
+        groups = lines(writer, 20)
+        writer.kill()
+        groups += lines(writer)
+    looking = SqliteJournal(path, bytes_max=10**9, retention_s=0, retention_bytes_max=0, read_only=True)
+    assert looking.end() >= groups[-1][-1]
+    looking.close()
 
 
 def test_a_killed_trimmer_frees_nothing_that_waits(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import RLock
+from threading import Lock
 
 from tidegate.errors import JournalError, JournalFull, JournalUnavailable, JournalUnusable
 from tidegate.journal.packing import ENTRIES_SCHEMA
@@ -77,7 +77,7 @@ class Store:
         self._path = path
         self._synced = synced
         self._read_only = read_only
-        self._lock = RLock()
+        self._lock = Lock()
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
         self._closed = False
