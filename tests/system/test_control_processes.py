@@ -1,0 +1,182 @@
+"""The control store among several real processes: rules hold whoever acts at the same time, and crashes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tidegate.control import accounts, setup, sources, tokens
+from tidegate.control.setup import FirstStart
+from tidegate.control.store import Store
+
+Exercised = Callable[[str], None]
+DUCKDB = "duckdb:///folder/warehouse.duckdb"
+
+CREATE_TOKENS = """
+for _ in range(20):
+    try:
+        with store.writing() as conn:
+            tokens.create(conn, 1)
+        print("made")
+    except Conflict:
+        print("refused")
+"""
+SET_UP = f"""
+print("did" if set_up(store, destination_url={DUCKDB!r}) else "was done")
+"""
+WATCH_GRANT = """
+grants = Grants(store)
+secret = sys.stdin.readline().strip()
+print("granted" if grants.find(secret, 0) else "refused", flush=True)
+while (grant := grants.find(secret, 0)) and grant.active:
+    time.sleep(0.01)
+print(time.monotonic(), flush=True)
+"""
+DIE_WRITING = """
+with store.writing() as conn:
+    sources.create(conn, 1001, "Half made")
+    print("written", flush=True)
+    sys.stdin.readline()
+"""
+LOOK_AT_IMPORTS = """
+set_up(store, destination_url="duckdb:///w.duckdb")
+store.close()
+store = Store.open(sys.argv[1])
+Grants(store).find("nobody", 0)
+print(sorted({"alembic", "cryptography"} & {*sys.modules}))
+"""
+PRELUDE = """
+import sys, time
+from tidegate.control import sources, tokens
+from tidegate.control.grants import Grants
+from tidegate.control.setup import set_up
+from tidegate.control.store import Store
+from tidegate.errors import Conflict
+print("ready", flush=True)
+sys.stdin.readline()
+store = Store.open(sys.argv[1])
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path, exercised: Exercised) -> Path:
+    """Where the store stands."""
+    exercised("control store: several processes")
+    return tmp_path / "control.db"
+
+
+@pytest.fixture
+def first(path: Path) -> FirstStart:
+    """What the first start made there."""
+    store = Store.open(path)
+    started = setup.set_up(store, destination_url=DUCKDB)
+    store.close()
+    assert started is not None
+    return started
+
+
+@contextmanager
+def others(path: Path, script: str, count: int) -> Iterator[list[subprocess.Popen[str]]]:
+    """Start processes that have imported everything and begin together; none is left behind."""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", PRELUDE + script, str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(count)
+    ]
+    try:
+        assert ["ready"] * count == [line_of(each) for each in started]
+        for each in started:
+            tell(each, "begin")
+        yield started
+    finally:
+        for each in started:
+            each.kill()
+            each.communicate()
+
+
+def tell(process: subprocess.Popen[str], text: str) -> None:
+    """Send a line."""
+    assert process.stdin is not None
+    process.stdin.write(text + "\n")
+    process.stdin.flush()
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
+    """Wait for a line."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def said(processes: list[subprocess.Popen[str]]) -> Counter[str]:
+    """Wait for the ends and count the lines."""
+    return Counter(line for each in processes for line in each.communicate(timeout=60)[0].split("\n") if line)
+
+
+def test_two_processes_never_make_three_tokens(path: Path, first: FirstStart) -> None:
+    """Counting and adding are one step, so that the limit holds under any race. (C10)"""
+    store = Store.open(path)
+    with store.writing() as conn:
+        for each in tokens.list_(conn, first.source_id):
+            tokens.revoke(conn, each.id)
+    with others(path, CREATE_TOKENS, 3) as processes:
+        assert Counter(made=2, refused=58) == said(processes)
+    with store.reading() as conn:
+        assert 2 == len(tokens.list_(conn, first.source_id))
+    store.close()
+
+
+def test_of_first_starts_at_once_one_sets_up(path: Path) -> None:
+    """An empty folder served twice at once gets one account, and the other process finds it. (C1, C19)"""
+    with others(path, SET_UP, 4) as processes:
+        assert {"did": 1, "was done": 3} == said(processes)
+    store = Store.open(path)
+    with store.reading() as conn:
+        assert 1 == len(accounts.list_(conn))
+    store.close()
+
+
+@pytest.mark.parametrize("how", ["revoked", "paused"])
+def test_another_process_refuses_within_a_second(path: Path, first: FirstStart, how: str) -> None:
+    """Once revoking or pausing has returned, no gate lets the token in for longer than a second. (C18)"""
+    store = Store.open(path)
+    with others(path, WATCH_GRANT, 1) as (process,):
+        tell(process, first.secret)
+        assert "granted" == line_of(process)
+        with store.writing() as conn:
+            if how == "revoked":
+                tokens.revoke(conn, 1)
+            else:
+                sources.pause(conn, first.source_id)
+        changed_at_s = time.monotonic()
+        assert float(line_of(process)) - changed_at_s < 1
+    store.close()
+
+
+def test_a_killed_writer_leaves_nothing_and_holds_nobody_up(path: Path, first: FirstStart) -> None:
+    """What was not committed is gone after SIGKILL, and the next writer goes on at once. (C2)"""
+    with others(path, DIE_WRITING, 1) as (process,):
+        assert "written" == line_of(process)
+        process.kill()
+        process.wait()
+        store = Store.open(path)
+        with store.writing() as conn:
+            assert [first.source_id] == [each.id for each in sources.list_(conn)]
+            sources.create(conn, first.client_id, "Half made")
+        store.close()
+
+
+def test_starting_waits_for_no_library_it_does_not_need(path: Path) -> None:
+    """Neither a new store nor one that is up to date imports what only migrations and secrets need. (C1)"""
+    with others(path, LOOK_AT_IMPORTS, 1) as processes:
+        assert {"[]": 1} == said(processes)
