@@ -140,7 +140,7 @@ def _accepted(done: Pushed) -> str:
 
 def _summary(done: Pushed, table_name: str) -> str:
     retries = f", {done.retries:,} retries" if done.retries else ""
-    took = f"{done.requests:,} requests{retries}, {done.seconds:.1f} s"
+    took = f"{done.requests:,} request{'s' * (done.requests != 1)}{retries}, {done.seconds:.1f} s"
     return f"{done.records:,} records accepted for {table_name} ({took})"
 
 
