@@ -78,6 +78,22 @@ def test_a_full_disk_keeps_nothing_and_accepting_resumes(tmp_path: Path) -> None
     journal.close()
 
 
+def test_appends_leave_room_for_trimming_on_the_disk(tmp_path: Path) -> None:
+    """A nearly full disk refuses requests while loading and freeing can still write. (J1, J8)"""
+    path = tmp_path / "journal.db"
+    journal = open_journal(path)
+    journal.append([numbered_request("w", 0)])
+    journal.close()
+    wary = SqliteJournal(
+        path, bytes_max=10**9, retention_s=0, retention_bytes_max=0, disk_free_bytes_min=10**18
+    )
+    with pytest.raises(JournalFull, match="bytes left"):
+        wary.append([numbered_request("w", 1)])
+    wary.trim(1)
+    assert (1, 1, []) == (wary.end(), wary.stats().loaded, numbers(wary))
+    wary.close()
+
+
 def test_trimming_recovers_from_failing_writes_too(tmp_path: Path) -> None:
     """A trim that could not write is an error of the journal, and the next one does its work. (J5, J8)"""
     path = tmp_path / "journal.db"

@@ -7,6 +7,7 @@ own lock: one appends (synced), one trims (not synced: a lost trim is only repea
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -70,6 +71,7 @@ class SqliteJournal:
     Any thread may call any method; appends take turns among themselves. `read_only` opens for looking
     (`tidegate status`): it never creates or changes the file, and append and trim are refused.
     `wait_s_max` bounds the wait for other writers; their transactions take milliseconds, so more is trouble.
+    `disk_free_bytes_min` of the disk are left free by appends: without any, even trimming could not write.
     Errors: JournalUnusable when the file is no journal or a newer release's; JournalUnavailable, JournalFull.
     """
 
@@ -83,6 +85,7 @@ class SqliteJournal:
         clock: Callable[[], int] = _now_ms,
         read_only: bool = False,
         wait_s_max: float = 5.0,
+        disk_free_bytes_min: int = 64_000_000,
     ) -> None:
         if not read_only:
             prepare(path)
@@ -94,6 +97,7 @@ class SqliteJournal:
         )
         self._clock = clock
         self._wait_s_max = wait_s_max
+        self._disk_free_bytes_min = disk_free_bytes_min
         self._packing, self._packer = Lock(), Packer()
         self._appending = Store(path, synced=True, read_only=read_only)
         self._trimming = Store(path, synced=False, read_only=read_only)
@@ -111,8 +115,10 @@ class SqliteJournal:
         """Put requests at the end, all or none, and return their positions. See `Journal.append`."""
         with self._packing:
             packed = [self._packer.pack(request) for request in requests]
+        bytes_needed = sum(each.bytes for each in packed)
+        self._see_disk(bytes_needed)
         with self._appending.writing(self._wait_s_max) as connection:
-            state = self._with_room(connection, self._standing(connection), packed)
+            state = self._with_room(connection, self._standing(connection), bytes_needed)
             rows, state = _placed(packed, state)
             connection.executemany(_INSERT, rows)
             write_state(connection, state)
@@ -175,10 +181,22 @@ class SqliteJournal:
             raise JournalUnavailable(f"another journal was put in place of {self._path}; restart Tidegate")
         return state
 
-    def _with_room(self, connection: sqlite3.Connection, state: State, packed: Sequence[Packed]) -> State:
+    def _see_disk(self, bytes_needed: int) -> None:
+        """See that the disk has room left over after an append, which writes everything twice at most."""
+        try:
+            disk = shutil.disk_usage(self._path.parent)
+        except OSError as exc:
+            raise JournalUnavailable(f"journal {self._path}: {exc}") from exc
+        # A total of 0 is how some network file systems say that they do not know.
+        if disk.total and disk.free < self._disk_free_bytes_min + 2 * bytes_needed:
+            raise JournalFull(
+                f"the disk of journal {self._path} has {disk.free} bytes left, of which"
+                f" {self._disk_free_bytes_min} are kept for trimming; free some space"
+            )
+
+    def _with_room(self, connection: sqlite3.Connection, state: State, bytes_needed: int) -> State:
         """Free loaded entries until the new ones fit: they never stand in the way of accepting (J7)."""
-        needed = sum(each.bytes for each in packed)
-        while live_bytes(connection) + needed > self._bytes_max:
+        while live_bytes(connection) + bytes_needed > self._bytes_max:
             if state.freed == state.loaded:
                 raise JournalFull(
                     f"journal {self._path} is at its limit of {self._bytes_max} bytes with requests that are"
