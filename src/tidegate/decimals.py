@@ -1,7 +1,7 @@
 """
 Numbers as text and as values: which literal a float keeps, and which needs a Decimal.
 
-Imports nothing of ours. Invariants:
+Imports nothing of ours but errors. Invariants:
 
 1. A number is a float only where that float's shortest text is the same number (on push: or where the text
    has at most 17 significant digits, which is how programs write a double).
@@ -15,11 +15,14 @@ import re
 import sys
 from decimal import Decimal, InvalidOperation
 
+from tidegate.errors import MalformedBody
+
 DIGITS_MAX = 4_300
 """Most digits of a number, written out; Python's own bound for integers (`sys.int_info`)."""
 
 _DOUBLE_DIGITS = 17
 _LITERAL_CHARS_SURE = 16  # a point or an exponent, and so at most 15 digits: every double keeps these
+_SHOWN_CHARS = 40
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?").fullmatch
 
 
@@ -28,7 +31,7 @@ def exact_number(literal: str) -> float | Decimal:
     Read a JSON number that has a point or an exponent, without changing it.
 
     Shape: the literal -> float where its shortest text is the same number, Decimal otherwise.
-    Errors: ValueError when the number is out of `DIGITS_MAX`. Source: docs/specs/import-api.md, W64.
+    Errors: MalformedBody when the number is out of `DIGITS_MAX`. Source: docs/specs/import-api.md, W64.
     """
     value = float(literal)
     if len(literal) <= _LITERAL_CHARS_SURE and 1e-290 < abs(value) < 1e290:
@@ -36,6 +39,9 @@ def exact_number(literal: str) -> float | Decimal:
     if repr(value) == literal:
         return value
     exact = _decimal(literal)
+    if exact is None:
+        shown = literal if len(literal) <= _SHOWN_CHARS else literal[:_SHOWN_CHARS] + "..."
+        raise MalformedBody(f"number {shown} has more than {DIGITS_MAX} digits when written out")
     return value if exact == Decimal(repr(value)) else exact
 
 
@@ -44,7 +50,8 @@ def double_number(literal: str) -> float | Decimal:
     Read a JSON number that has a point or an exponent, as push understands it: a double, unless it cannot be.
 
     Shape: the literal -> float, or Decimal when it has more than 17 significant digits that a float cannot
-    keep, or is out of a double's range. Errors: ValueError as above. Source: docs/specs/import-api.md, W63.
+    keep, or is out of a double's range. Errors: MalformedBody as above.
+    Source: docs/specs/import-api.md, W63.
     """
     exact = exact_number(literal)
     if isinstance(exact, float) or len(exact.as_tuple().digits) > _DOUBLE_DIGITS:
@@ -59,12 +66,7 @@ def parse_decimal(text: str) -> Decimal | None:
 
     Shape: an optional sign, digits with an optional point, an optional exponent; within `DIGITS_MAX`.
     """
-    if _DECIMAL(text) is None:
-        return None
-    try:
-        return _decimal(text)
-    except ValueError:
-        return None
+    return None if _DECIMAL(text) is None else _decimal(text)
 
 
 def is_decimal(text: str) -> bool:
@@ -72,18 +74,12 @@ def is_decimal(text: str) -> bool:
     return parse_decimal(text) is not None
 
 
-def _decimal(literal: str) -> Decimal:
-    """Errors: ValueError when the number is out of bounds; a zero is a zero, whatever its exponent."""
+def _decimal(literal: str) -> Decimal | None:
+    """Return None when the number is out of bounds; a zero is in bounds unless its exponent is absurd."""
     try:
         exact = Decimal(literal)
-    except InvalidOperation as exc:
-        raise ValueError(_TOO_LONG) from exc
+    except InvalidOperation:
+        return None
     exponent = int(exact.as_tuple().exponent)
-    if not exact and abs(exponent) > DIGITS_MAX:
-        return Decimal(0)
-    if max(exact.adjusted() + 1, 1) + max(-exponent, 0) > DIGITS_MAX:
-        raise ValueError(_TOO_LONG)
-    return exact
-
-
-_TOO_LONG = f"number has more than {DIGITS_MAX} digits when written out"
+    digits = max(exact.adjusted() + 1, 1) + max(-exponent, 0)
+    return exact if digits <= DIGITS_MAX else None

@@ -35,7 +35,7 @@ def decode_doubles(text: bytes) -> Any:
 
 
 def decode_as(decoder: msgspec.json.Decoder[T], text: bytes) -> T | None:
-    """Decode JSON of a known shape; None when it is not JSON or has another shape."""
+    """Decode JSON of a known shape; None when it has another shape or is not JSON at all."""
     try:
         return decoder.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote
 
 BY_NAME = ("properties", "patternProperties", "definitions", "dependencies")
 LISTED = ("allOf", "anyOf", "oneOf", "items")
@@ -43,12 +43,22 @@ def subschemas(schema: Mapping[str, Any], keyword: str) -> Iterator[Mapping[str,
 
 
 def target(schema: Mapping[str, Any], reference: str) -> Any:
-    """Return what a local reference (`#/definitions/x`) points to. Errors: KeyError when there is nothing."""
+    """Return what a local reference (`#/definitions/x`) points to; None when that is nothing."""
     here: Any = schema
-    for part in unquote(reference).removeprefix("#").split("/")[1:]:
+    for part in _PERCENT.sub(_decoded, reference).removeprefix("#").split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
-        try:
-            here = here[int(name)] if isinstance(here, list) else here[name]
-        except (IndexError, ValueError, TypeError) as exc:
-            raise KeyError(reference) from exc
+        if isinstance(here, dict):
+            here = here.get(name)
+        elif isinstance(here, list) and _INDEX(name) and int(name) < len(here):
+            here = here[int(name)]
+        else:
+            return None
     return here
+
+
+_INDEX = re.compile("0|[1-9][0-9]{0,8}").fullmatch
+_PERCENT = re.compile("(?:%[0-9a-fA-F]{2})+")
+
+
+def _decoded(escapes: re.Match[str]) -> str:
+    return bytes.fromhex(escapes[0].replace("%", "")).decode(errors="replace")

@@ -53,8 +53,8 @@ def read_push(body: bytes, media_type: str) -> list[Batch]:
     batch begins where `key_names`, `table_version` or `bookmark_names` change, and after an activation.
     Errors: a Refusal when the body was never accepted.
     """
-    records = _short_way(body, media_type)
-    if records is None:
+    records = _decoded(body, media_type)
+    if records is None or not all(map(_holds, records)):
         records = push_rules.read_records(_values(body, media_type), None)
     return _batches(records)
 
@@ -65,17 +65,19 @@ def _values(body: bytes, media_type: str) -> Any:
     return decode_doubles(text_of(body))
 
 
-def _short_way(body: bytes, media_type: str) -> list[PushRecord] | None:
-    """Return the records when they keep every rule but those about `client_id`; None when unsure."""
+def _decoded(body: bytes, media_type: str) -> list[PushRecord] | None:
+    """Decode the short way; None when that does not do."""
     if media_type == TRANSIT:
         return None
-    text = text_of(body)
-    records = decode_as(_RECORDS, text)
-    if records is None or not 1 <= len(records) <= RECORDS_MAX:
+    return decode_as(_RECORDS, text_of(body))
+
+
+def _short_way(body: bytes, media_type: str) -> list[PushRecord] | None:
+    """Return the records when they keep every rule but those about `client_id`; None when unsure."""
+    records = _decoded(body, media_type)
+    if records is None or not 1 <= len(records) <= RECORDS_MAX or not all(map(_holds, records)):
         return None
-    if not all(map(_holds, records)):
-        return None
-    return records if _data_holds(text, records) else None
+    return records if _data_holds(body, records) else None
 
 
 def _data_holds(text: bytes, records: Sequence[PushRecord]) -> bool:

@@ -6,7 +6,7 @@ Source: docs/specs/import-api.md, W20 to W35.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -85,7 +85,7 @@ def read_records(values: Any, client_id: int | None) -> list[PushRecord]:
     return [_record(value) for value in values]
 
 
-def _refuse(found: Any) -> None:
+def _refuse(found: Iterable[Reasons]) -> None:
     reasons: list[Reasons] = []
     for each in found:
         if each:

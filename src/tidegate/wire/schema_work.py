@@ -88,10 +88,7 @@ class _Work:
     def _target(self, reference: str) -> Mapping[str, Any]:
         if not reference.startswith("#"):
             raise _Defect(f"$ref [{reference[:100]}] is not local")
-        try:
-            found = target(self._root, reference)
-        except KeyError:
-            raise _Defect(f"$ref [{reference[:100]}] points to nothing") from None
+        found = target(self._root, reference)
         if not isinstance(found, dict):
             raise _Defect(f"$ref [{reference[:100]}] does not point to a schema")
         return found
