@@ -131,7 +131,8 @@ def _settle(target: Target, rows: Rows, planned: Planned) -> tuple[Rows, _Settle
         system, refused = _system_columns(rows, target.capabilities)
         for reading in readings.values():
             refused |= reading.refused
-        refused |= slots.refused | _missing_keys(target, slots.by_identity, len(rows))
+        # Of several reasons the one about the name is told, since the others may follow from it.
+        refused = _missing_keys(target, slots.by_identity, len(rows)) | refused | slots.refused
         if not refused:
             refused = _misfits(target, slots.by_identity, readings, types)
         if not refused:

@@ -1,0 +1,306 @@
+"""Types of values and columns. Rules L20 to L29 of docs/specs/loading.md."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.arrivals import DUCKDB_LIKE, arrival, prepared, rejections, rows_of, typed
+from tidegate.instants import parse_instant
+from tidegate.tables.branches import Branch, branches
+from tidegate.tables.canonical import canonical_value
+from tidegate.tables.model import Type
+from tidegate.tables.reading import Reading, read_by_value, read_column
+
+NUMBER = {"type": "number"}
+DECIMAL = {"type": "number", "multipleOf": 0.01}
+INSTANT = {"type": "string", "format": "date-time"}
+DATE = {"type": "string", "format": "date"}
+DECIMAL_TEXT = {"type": "string", "format": "singer.decimal"}
+
+MIDNIGHT_US = 1_768_262_400_000_000  # 2026-01-13T00:00:00Z
+
+
+@pytest.mark.parametrize(
+    ("value", "taken"),
+    [
+        (True, (Type.BOOLEAN, True)),
+        (1, (Type.INTEGER, 1)),
+        (2**70, (Type.INTEGER, 2**70)),
+        (10.0, (Type.DOUBLE, 10.0)),
+        (
+            Decimal("0.1000000000000000000000000001"),
+            (Type.DECIMAL, Decimal("0.1000000000000000000000000001")),
+        ),
+        ("1.00", (Type.STRING, "1.00")),
+        ("2026-01-13T00:00:00Z", (Type.STRING, "2026-01-13T00:00:00Z")),
+        (datetime(2026, 1, 13, 1, tzinfo=timezone(timedelta(hours=1))), (Type.TIMESTAMP, MIDNIGHT_US)),
+        ({}, None),
+        ([1], None),
+    ],
+)
+def test_a_value_without_schema_has_the_type_of_its_json(value: Any, taken: Any) -> None:
+    """No text is taken for anything but a text. (L20)"""
+    assert taken == canonical_value(value, ())
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "taken"),
+    [
+        ({"type": "integer"}, 5, (Type.INTEGER, 5)),
+        (NUMBER, 5, (Type.DOUBLE, 5.0)),
+        (NUMBER, 5.5, (Type.DOUBLE, 5.5)),
+        (NUMBER, 2**53 + 1, (Type.DECIMAL, Decimal(2**53 + 1))),
+        (NUMBER, 2**60, (Type.DOUBLE, float(2**60))),
+        (NUMBER, 10**400, (Type.DECIMAL, Decimal(10**400))),
+        (DECIMAL, 5.55, (Type.DECIMAL, Decimal("5.55"))),
+        (DECIMAL, 5, (Type.DECIMAL, Decimal(5))),
+        (DECIMAL, Decimal("5.550000000000000000001"), (Type.DECIMAL, Decimal("5.550000000000000000001"))),
+        (INSTANT, "2026-01-13T01:00:00+01:00", (Type.TIMESTAMP, MIDNIGHT_US)),
+        (INSTANT, "2026-01-13 00:00:00.123456789", (Type.TIMESTAMP, MIDNIGHT_US + 123_456)),
+        (INSTANT, "1969-12-31T23:59:59.9999999Z", (Type.TIMESTAMP, -1)),
+        (DATE, "2026-01-13", (Type.TIMESTAMP, MIDNIGHT_US)),
+        (DATE, "13.1.2026", (Type.STRING, "13.1.2026")),
+        (DECIMAL_TEXT, "-1.50", (Type.DECIMAL, Decimal("-1.50"))),
+        (DECIMAL_TEXT, "1_000", (Type.STRING, "1_000")),
+        ({"type": "string"}, "x", (Type.STRING, "x")),
+        ({"type": "boolean"}, False, (Type.BOOLEAN, False)),
+        ({"type": "boolean"}, 1, (Type.INTEGER, 1)),
+        ({"type": ["null", "string", "integer"]}, 1, (Type.INTEGER, 1)),
+        ({"type": ["number", "integer"]}, 1, (Type.INTEGER, 1)),
+        ({"type": ["number", "integer"]}, 1.5, (Type.DOUBLE, 1.5)),
+        ({"anyOf": [{"type": "string"}, INSTANT]}, "2026-01-13T00:00:00Z", (Type.TIMESTAMP, MIDNIGHT_US)),
+        ({"anyOf": [{"type": "null"}, INSTANT, {"type": "string"}]}, "soon", (Type.STRING, "soon")),
+        ({"oneOf": [DECIMAL_TEXT, {"type": "null"}]}, "1", (Type.DECIMAL, Decimal(1))),
+        ({"format": "date-time"}, "2026-01-13T00:00:00Z", (Type.TIMESTAMP, MIDNIGHT_US)),
+        ({"multipleOf": 0.1}, 1, (Type.DECIMAL, Decimal(1))),
+    ],
+)
+def test_a_value_has_the_type_of_the_branch_it_satisfies(schema: Any, value: Any, taken: Any) -> None:
+    """Branches are tried in order, the more exact first; otherwise by value. (L21, L22)"""
+    assert taken == canonical_value(value, branches(schema))
+
+
+@pytest.mark.parametrize(
+    "schema", [None, 5, {"type": 5}, {"type": [{}]}, {"format": []}, {"anyOf": 3}, {"type": []}]
+)
+def test_what_a_schema_says_wrongly_it_does_not_say(schema: Any) -> None:
+    """Odd schemas leave values to themselves. (L21)"""
+    assert () == branches(schema)
+
+
+def test_a_schema_of_itself_ends() -> None:
+    """Branches within branches are followed only so far. (L22)"""
+    schema: dict[str, Any] = {"type": "integer"}
+    schema["anyOf"] = [schema]
+    assert (Branch.INTEGER,) == branches(schema)
+
+
+SCALARS: list[st.SearchStrategy[Any]] = [
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 5),
+    st.integers(-(2**65), 2**65),
+    st.floats(),
+    st.decimals(allow_nan=False, allow_infinity=False, places=3),
+    st.decimals(allow_nan=False, allow_infinity=False),
+    st.text(st.characters(), max_size=4),
+    st.sampled_from(["a\0b", "\ud800", "1.5", "1e3", "2026-01-13", "0000-00-00"]),
+    st.datetimes(timezones=st.just(UTC)),
+    st.datetimes().map(lambda at: at.isoformat() + "Z"),
+    st.sampled_from(
+        [
+            "2026-01-13T10:20:30Z",
+            "2026-01-13 10:20:30",
+            "2026-01-13t10:20:30.5z",
+            "2026-01-13T10:20Z",
+            "2026-01-13T10:20:30+0530",
+            "2026-01-13T10:20:30.123456789Z",
+            "1969-12-31T23:59:59.9999999Z",
+            "0001-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59-01:00",
+            "2026-01-13T10:20:30+24:00",
+            "2026-01-13T10:20:30+12:60",
+            "2026-02-29T10:20:30Z",
+            "2026-01-13T10:20:60Z",
+            "+2026-01-13T1:20:30Z",
+        ]
+    ),
+    st.just([1]),
+    st.just({"a": 1}),
+]
+BRANCHES = st.sampled_from(
+    [
+        *((), (Branch.INTEGER,), (Branch.NUMBER,), (Branch.DECIMAL,), (Branch.STRING,), (Branch.BOOLEAN,)),
+        *((Branch.INSTANT,), (Branch.DATE,), (Branch.DECIMAL_TEXT,), (Branch.OBJECT,), (Branch.ARRAY,)),
+        *((Branch.INTEGER, Branch.NUMBER), (Branch.INSTANT, Branch.STRING), (Branch.NUMBER, Branch.STRING)),
+        *((Branch.INTEGER, Branch.DECIMAL), (Branch.DECIMAL, Branch.INSTANT, Branch.DATE, Branch.STRING)),
+    ]
+)
+# Mostly columns of one kind of value, as columns are; sometimes of several.
+COLUMNS = st.one_of(*(st.lists(st.one_of(st.none(), kind), max_size=6) for kind in SCALARS)) | st.lists(
+    st.one_of(*SCALARS), max_size=8
+)
+
+
+def as_comparable(reading: Reading) -> Any:
+    """NaN equals nothing, so values are compared as texts."""
+    arrays = {
+        kind: (str(array.type), repr(array.cast(_plain(array)).to_pylist()))
+        for kind, array in reading.arrays.items()
+    }
+    return arrays, reading.refused
+
+
+def _plain(array: Any) -> Any:
+    return pa.int64() if pa.types.is_timestamp(array.type) else array.type
+
+
+@given(COLUMNS, BRANCHES, st.booleans())
+def test_a_column_read_at_once_is_a_column_read_value_by_value(
+    values: list[Any], taken: tuple[Branch, ...], keeps_nul: bool
+) -> None:
+    """The fast way and the slow way mean the same, whatever the values. (L20 to L28)"""
+    capabilities = replace(DUCKDB_LIKE, keeps_nul_in_text=keeps_nul)
+    runs = [(taken, len(values))]
+    assert as_comparable(read_by_value(values, runs, "c", 6, capabilities)) == as_comparable(
+        read_column(values, runs, "c", 6, capabilities)
+    )
+
+
+@given(COLUMNS, BRANCHES, COLUMNS, BRANCHES)
+def test_each_request_is_read_by_its_own_schema(
+    values: list[Any], taken: tuple[Branch, ...], others: list[Any], others_taken: tuple[Branch, ...]
+) -> None:
+    """Values of two schemas in one column are each read by theirs. (L21)"""
+    runs = [(taken, len(values)), (others_taken, len(others))]
+    assert as_comparable(read_by_value([*values, *others], runs, "c", 6, DUCKDB_LIKE)) == as_comparable(
+        read_column([*values, *others], runs, "c", 6, DUCKDB_LIKE)
+    )
+
+
+@given(COLUMNS, BRANCHES)
+def test_every_value_is_in_one_array_or_refused(values: list[Any], taken: tuple[Branch, ...]) -> None:
+    """Nothing is lost, nothing doubled: a row is null, refused, or held by exactly one type. (L24, L41)"""
+    reading = read_column(values, [(taken, len(values))], "c", 6, DUCKDB_LIKE)
+    held = [sum(array[row].is_valid for array in reading.arrays.values()) for row in range(len(values))]
+    expected = [0 if value is None or row in reading.refused else 1 for row, value in enumerate(values)]
+    assert expected == held
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(), st.floats(), st.decimals(allow_nan=False)), max_size=6))
+def test_numbers_are_kept_exactly(values: list[Any]) -> None:
+    """What comes out of Arrow is the number that went in, to the last bit. (L24)"""
+    reading = read_column(values, [((Branch.NUMBER,), len(values))], "c", 6, DUCKDB_LIKE)
+    for array in reading.arrays.values():
+        for row, number in enumerate(array.to_pylist()):
+            if number is not None:
+                sent, kept = Decimal(values[row]), Decimal(number)
+                assert sent == kept or (sent.is_nan() and kept.is_nan())
+
+
+@given(st.datetimes(), st.integers(0, 999_999_999), st.sampled_from(["Z", "", "+05:30", "-0800", "z"]))
+def test_instants_lose_nothing_but_nanoseconds(at: datetime, nanoseconds: int, offset: str) -> None:
+    """Arrow's parser, ours, and the documented cut agree. (L24)"""
+    text = f"{at:%H:%M:%S}.{nanoseconds:09}"
+    text = f"{at.year:04}-{at:%m-%d}T{text}{offset}"
+    instant = parse_instant(text)
+    reading = read_column([text], [((Branch.INSTANT,), 1)], "c", 6, DUCKDB_LIKE)
+    if instant is None:
+        assert [Type.STRING] == list(reading.arrays)
+    else:
+        assert [instant // 1_000] == reading.arrays[Type.TIMESTAMP].cast(pa.int64()).to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (2**63, "integer out of range for DuckDB on 9223372036854775808"),
+        (-(2**63) - 1, "integer out of range for DuckDB on -9223372036854775809"),
+        (Decimal("1" + "0" * 33), "decimal out of range for DuckDB on 1000000000000000000000000000000000"),
+        (Decimal("1E-39"), "decimal out of range for DuckDB on 1E-39"),
+        ("\ud800", "string has a character that DuckDB cannot store on a"),
+        ([1], "nested values are not loaded yet: array on a"),
+        ({"b": 1}, "nested values are not loaded yet: object on a"),
+    ],
+)
+def test_a_value_that_cannot_be_kept_rejects_its_record_alone(value: Any, reason: str) -> None:
+    """The documented words, and the neighbours load. (L25, L26, L28, L41)"""
+    load = prepared(arrival({"id": 1, "a": value}, {"id": 2}))
+    assert [reason] == [each for each, _ in rejections(load)]
+    assert [{"id": 2}] == rows_of(load)
+
+
+def test_the_greatest_and_least_values_are_kept() -> None:
+    """The range's ends are within the range. (L25)"""
+    data = {"id": 2**63 - 1, "least": -(2**63), "decimal": Decimal("9" * 32), "inf": float("inf")}
+    assert [data] == rows_of(prepared(arrival(data)))
+
+
+def test_a_decimal_column_starts_with_the_scale_it_needs() -> None:
+    """At least 6 digits, more when the first load has more; zeros at the end need none. (L26)"""
+    load = prepared(arrival({"id": 1, "a": Decimal("1.50000000000"), "b": Decimal("1.12345678")}))
+    part = load.parts[0]
+    assert [6, 8] == [part.rows.schema.field(name).type.scale for name in "ab"]
+
+
+def test_decimals_that_need_too_many_digits_together_are_refused_in_order() -> None:
+    """The first come first; what no longer fits beside them is rejected, not rounded. (L26)"""
+    data = [
+        {"id": 1, "a": Decimal(10) ** 30},
+        {"id": 2, "a": Decimal("1.1234567")},
+        {"id": 3, "a": Decimal("1.12345678")},
+    ]
+    load = prepared(arrival(*data))
+    assert data[:2] == rows_of(load)
+    assert ["decimal out of range for DuckDB on 1.12345678"] == [reason for reason, _ in rejections(load)]
+
+
+def test_decimals_of_any_length_travel_as_text() -> None:
+    """Where the warehouse bounds no digits, none is lost on the way. (L27)"""
+    load = prepared(
+        arrival({"id": 1, "a": Decimal("1E+50")}, {"id": 2, "a": Decimal("0." + "1" * 60)}),
+        capabilities=replace(DUCKDB_LIKE, decimal_digits_max=None),
+    )
+    assert ["1" + "0" * 50, "0." + "1" * 60] == [row["a"] for row in rows_of(load)]
+
+
+def test_a_column_takes_the_type_of_its_first_value_and_rejects_others() -> None:
+    """Until split columns come, a second type is told apart and kept with its reason. (L23, L29)"""
+    load = prepared(arrival({"id": 1, "a": 1}, {"id": 2, "a": "x"}, {"id": 3, "a": 2.5}))
+    assert [{"id": 1, "a": 1}] == rows_of(load)
+    assert [
+        "string value for the integer column a; values of a second type are not loaded yet",
+        "double value for the integer column a; values of a second type are not loaded yet",
+    ] == [reason for reason, _ in rejections(load)]
+
+
+def test_a_rejected_record_decides_no_type() -> None:
+    """The first value of a record that is rejected anyway does not type the column. (L23)"""
+    load = prepared(arrival({"id": 1, "a": "x", "b": [1]}, {"id": 2, "a": 5}))
+    assert [{"id": 2, "a": 5}] == rows_of(load)
+
+
+def test_a_key_of_another_type_has_its_own_reason() -> None:
+    """Keys are never split. (L29)"""
+    load = prepared(arrival({"id": 1}, {"id": "1"}))
+    assert ["Primary Key type for id does not match Primary Key type in existing table"] == [
+        reason for reason, _ in rejections(load)
+    ]
+
+
+def test_a_schema_alone_types_nothing_that_has_no_value() -> None:
+    """Described but null fields make no column; described and filled ones have its type. (L10, L21)"""
+    schema = typed(id={"type": "integer"}, at=INSTANT, price=DECIMAL, empty={"type": "string"})
+    load = prepared(
+        arrival({"id": 1, "at": "2026-01-13T00:00:00Z", "price": 5.55, "empty": None}, schema=schema)
+    )
+    expected = [{"id": 1, "at": datetime(2026, 1, 13, tzinfo=UTC), "price": Decimal("5.55")}]
+    assert expected == rows_of(load)
