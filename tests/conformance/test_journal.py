@@ -129,7 +129,7 @@ def test_requests_come_back_as_they_were_put_in(place: Place) -> None:
             b"\x00\xff" * 5, endpoint=Endpoint.PUSH, request_id="", content_type='text/x; y="\x00é\U0001f40c"'
         ),
         a_request(b'{"name": "x"}' * 10_000, source_id=2**63 - 1, record_count=20_000),
-        a_request(noise(300_000), received_at_ms=0),
+        a_request(noise(300_000), received_at_ms=0, request_id="\ud800"),
     ]
     journal = place.open()
     journal.append(requests)

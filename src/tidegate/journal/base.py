@@ -83,7 +83,7 @@ class Journal(Protocol):
         ...
 
     def end(self) -> int:
-        """Return the greatest position ever given, 0 before the first. Cheap enough to ask 20 times a second."""
+        """Return the greatest position ever given, 0 before the first. Cheap: ask 20 times a second."""
         ...
 
     def trim(self, loaded: int) -> None:

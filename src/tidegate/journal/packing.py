@@ -22,8 +22,8 @@ ENTRIES_SCHEMA = """
 CREATE TABLE entries (
   position INTEGER PRIMARY KEY, records_total INTEGER NOT NULL, bytes_total INTEGER NOT NULL,
   source_id INTEGER NOT NULL, received_at_ms INTEGER NOT NULL, record_count INTEGER NOT NULL,
-  body_bytes INTEGER NOT NULL, packing INTEGER NOT NULL, endpoint TEXT NOT NULL, content_type TEXT NOT NULL,
-  request_id TEXT NOT NULL, checksum BLOB NOT NULL, body BLOB NOT NULL)
+  body_bytes INTEGER NOT NULL, packing INTEGER NOT NULL, endpoint BLOB NOT NULL, content_type BLOB NOT NULL,
+  request_id BLOB NOT NULL, checksum BLOB NOT NULL, body BLOB NOT NULL)
 """
 COLUMNS = (
     "position, records_total, bytes_total, source_id, received_at_ms, record_count,"
@@ -47,7 +47,7 @@ class Packed:
     """A request ready to be stored: all that can be computed before its position is known."""
 
     numbers: tuple[int, int, int, int, int]
-    texts: tuple[str, str, str]
+    texts: tuple[bytes, bytes, bytes]
     stored: bytes
     hasher: blake2b
     record_count: int
@@ -56,7 +56,7 @@ class Packed:
     def row(self, position: int, records_total: int, bytes_total: int) -> tuple[Any, ...]:
         """Shape: place, totals including this entry -> values in the order of `COLUMNS`. Once only."""
         placed = (position, records_total, bytes_total, *self.numbers)
-        self.hasher.update(_header(placed, [text.encode() for text in self.texts]))
+        self.hasher.update(_header(placed, self.texts))
         return (*placed, *self.texts, self.hasher.digest(), self.stored)
 
 
@@ -75,7 +75,7 @@ class Packer:
             compressed = self._compressor.compress(body)
             if len(compressed) < len(body):
                 body, packing = compressed, _ZSTD
-        texts = (request.endpoint.value, request.content_type, request.request_id)
+        texts = (_encode(request.endpoint), _encode(request.content_type), _encode(request.request_id))
         return Packed(
             numbers=(
                 request.source_id,
@@ -93,7 +93,7 @@ class Packer:
 
     def unpack(self, row: Sequence[Any]) -> Entry:
         """
-        Rebuild an entry from its row, texts given as bytes.
+        Rebuild an entry from its row.
 
         Errors: Unsound when anything in the row differs from what was written.
         """
@@ -109,7 +109,7 @@ class Packer:
         body = (
             stored if packing == _PLAIN else self._decompressor.decompress(stored, max_output_size=body_bytes)
         )
-        endpoint, content_type, request_id = (text.decode() for text in texts)
+        endpoint, content_type, request_id = (text.decode("utf-8", "surrogatepass") for text in texts)
         return Entry(
             position,
             Request(
@@ -127,3 +127,8 @@ class Packer:
 def _header(placed: Sequence[int], texts: Sequence[bytes]) -> bytes:
     """Everything but the body as bytes; the lengths make two different headers differ always."""
     return _NUMBERS.pack(*placed, *map(len, texts)) + b"".join(texts)
+
+
+def _encode(text: str) -> bytes:
+    """Any text can be kept: a strange header of one request must not fail its whole group."""
+    return text.encode("utf-8", "surrogatepass")
