@@ -71,6 +71,9 @@ class SchemaCache:
         self._cached_bytes = 0
         self._cached: OrderedDict[bytes, CompiledSchema] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._cached)
+
     def get(self, raw: bytes) -> CompiledSchema | None:
         """Return the validator of a schema given as JSON; None when it is not a usable schema."""
         known = self._cached.get(raw)

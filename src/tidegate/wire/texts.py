@@ -13,7 +13,7 @@ from jsonschema_rs import ValidationError
 
 from tidegate.instants import INSTANT_FORMS
 from tidegate.wire.keywords import target
-from tidegate.wire.violations import Path, Violation, found_name, shown
+from tidegate.wire.violations import Path, Violation, extraneous, found_name, shown
 
 _EXPECTED = {
     "object": "JSONObject",
@@ -65,8 +65,13 @@ def _plain(error: ValidationError, data: Any, schema: Mapping[str, Any]) -> list
     path = tuple(error.instance_path)
     value = _value_at(data, path)
     name = type(kind).__name__
-    if name == "AdditionalProperties":
-        return [Violation(path, f"extraneous key [{shown(key)}] is not permitted") for key in kind.unexpected]
+    if name in {"AdditionalProperties", "FalseSchema"}:
+        # The second where no property is known: it names one key, and all are extraneous.
+        return [
+            extraneous(path, key) for key in (kind.unexpected if name == "AdditionalProperties" else value)
+        ]
+    if name == "Type":
+        return [_type(path, _value_at(schema, tuple(error.schema_path)), value)]
     if name in {"AnyOf", "OneOfNotValid"}:
         total = len(kind.context)
         begin = len(error.evaluation_path) + 1
@@ -87,9 +92,10 @@ def _plain(error: ValidationError, data: Any, schema: Mapping[str, Any]) -> list
 _OTHER_CHARS_MAX = 500
 
 
-def _type(kind: Any, value: Any) -> str:
-    expected = next((each for each in kind.types if each != "null"), "null")
-    return f"expected: {_EXPECTED[expected]}, found: {found_name(value)}"
+def _type(path: Path, types: Any, value: Any) -> Violation:
+    """Shape: `types` as the schema has them, in its order."""
+    expected = next((each for each in types if each != "null"), "null") if isinstance(types, list) else types
+    return Violation(path, f"expected: {_EXPECTED[expected]}, found: {found_name(value)}")
 
 
 def _format(kind: Any, value: Any) -> str:
@@ -98,7 +104,6 @@ def _format(kind: Any, value: Any) -> str:
 
 
 _MESSAGES: dict[str, Callable[[Any, Any], str]] = {
-    "Type": _type,
     "Format": _format,
     "Required": lambda kind, _: f"required key [{shown(kind.property)}] not found",
     "MinItems": lambda kind, value: f"expected minimum item count: {kind.limit}, found: {len(value)}",
