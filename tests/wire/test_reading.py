@@ -196,6 +196,6 @@ def test_numbers_survive_a_push_as_documented(literal: str) -> None:
 
 @given(st.text() | st.integers(0, 10**40) | st.booleans() | st.none())
 def test_other_values_survive_as_sent(value: Any) -> None:
-    """Strings stay strings, whatever they look like, and nothing is converted. (W62, W63)"""
+    """Strings stay strings, whatever they look like, and nothing is converted. (W67)"""
     (found,) = pushed(record("t", 1, data={"id": 1, "v": [value, {"w": value}]}))
     assert [value, {"w": value}] == found.data[0]["v"]

@@ -2,7 +2,7 @@
 How much work a JSON Schema makes for one value: schemas that would hold a process for hours are refused.
 
 References let a small schema unfold into a huge one, twice at each step.
-Source: docs/specs/import-api.md, W53.
+Source: docs/specs/import-api.md, W52.
 """
 
 from __future__ import annotations
