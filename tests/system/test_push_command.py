@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import pty
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -184,6 +185,26 @@ def test_killed_gates_cost_no_rows(product: Product) -> None:
     assert (2_000, 5) == (json.loads(summary)["records"], len(killed))
     (found,) = loaded(product, "SELECT count(*) AS n, count(DISTINCT id) AS ids FROM survivors")
     assert {"n": 2_000, "ids": 2_000} == found
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.csv.gz"])
+def test_a_terminal_sees_progress(product: Product, tmp_path: Path, name: str) -> None:
+    """On a terminal a bar shows how far the file is read, up to its end."""
+    content = ("id\n" + "\n".join(map(str, range(3_000)))).encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as seen, os.fdopen(theirs, "wb") as terminal:
+        command = [*TIDEGATE, "push", "watched", str(tmp_path / name), "--batch-size", "1000"]
+        done = subprocess.run(
+            [*command, "--data-dir", str(product.data_dir)],
+            stdout=subprocess.DEVNULL,
+            stderr=terminal,
+            env=os.environ | {"TERM": "xterm"},
+            timeout=60,
+            check=False,
+        )
+        drawn = seen.read(100_000)
+    assert (0, True, True) == (done.returncode, b"3,000 records" in drawn, b"100%" in drawn), drawn
 
 
 def test_ctrl_c_says_how_much_was_accepted(product: Product) -> None:

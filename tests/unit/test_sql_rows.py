@@ -143,6 +143,19 @@ def test_a_wide_table_says_which_columns_are_missing() -> None:
     assert {80} >= {len(line) for line in lines}
 
 
+@given(st.lists(st.integers(0, 200), min_size=1, max_size=20), st.integers(20, 200))
+def test_no_column_is_squeezed_away(wanted: list[int], width: int) -> None:
+    """Every drawn column keeps its own width or a readable one, and together they fit the screen."""
+    widths = sql_table.fitting(wanted, width)
+    narrow = [w for w, want in zip(widths, wanted, strict=False) if w < min(want, sql_table.COLUMN_WIDTH_MIN)]
+    assert ([], True) == (narrow, 1 + sum(each + 3 for each in widths) <= width)
+
+
+def test_room_left_over_is_shared() -> None:
+    """Narrow columns get all they want, the wide ones share what is left equally."""
+    assert [5, 30, 30, 20] == sql_table.fitting([5, 100, 100, 20], 98)
+
+
 def test_one_row_is_one_row() -> None:
     """The note is grammatical."""
     assert "1 row" == printed(one_column([1], pa.int64()))[1]

@@ -109,7 +109,7 @@ def _print(reader: pa.RecordBatchReader, shape: Shape) -> None:
         width = screen.width if screen.is_terminal else None
         table, note = sql_table.table(reader.schema, _batches(reader), rows_max=rows_max, width=width)
         screen.print(table, width=width or sql_table.WIDTH_MAX, crop=False)
-        err_console().print(note, style="dim", markup=False, highlight=False)
+        err_console().print(note, style="dim", markup=False, highlight=False, soft_wrap=True)
         return
     write = {
         Shape.CSV: sql_rows.csv_lines,

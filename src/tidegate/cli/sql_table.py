@@ -38,22 +38,51 @@ def table(
         for column, more in zip(columns, values(taken) if taken.num_rows else (), strict=False):
             column.extend(map(_cell, more))
     heads = [Text(name.translate(_UNPRINTABLE), style="bold") for name in schema.names]
-    kept = _fitting(
-        [max(map(_width, [head, *column])) for head, column in zip(heads, columns, strict=True)], width
-    )
-    return _drawn(schema, heads[:kept], columns[:kept]), _note(shown, found, schema.names[kept:])
+    wanted = [max(map(_width, [head, *column])) for head, column in zip(heads, columns, strict=True)]
+    widths = fitting(wanted, width)
+    return _drawn(schema, heads, columns, widths), _note(shown, found, schema.names[len(widths) :])
 
 
-def _drawn(schema: pa.Schema, heads: Sequence[Text], columns: Sequence[Sequence[Text]]) -> Table:
+def fitting(wanted: Sequence[int], width: int | None) -> list[int]:
+    """
+    Return the widths of the columns that fit, from the left; at least one does.
+
+    Shape: none gets more than it wants; each gets what it wants or at least `COLUMN_WIDTH_MIN`, and what is
+    left goes to all that want more in equal shares. Units: character cells.
+    """
+    if width is None:
+        return list(wanted)
+    widths: list[int] = []
+    room = width - 1
+    for each in wanted:
+        least = min(each, COLUMN_WIDTH_MIN)
+        room -= least + _PADDING
+        if room < 0 and widths:
+            room += least + _PADDING
+            break
+        widths.append(least)
+    by_need = sorted(range(len(widths)), key=lambda index: wanted[index] - widths[index])
+    for done, index in enumerate(by_need):
+        more = min(wanted[index] - widths[index], max(0, room) // (len(widths) - done))
+        widths[index] += more
+        room -= more
+    return widths
+
+
+def _drawn(
+    schema: pa.Schema, heads: Sequence[Text], columns: Sequence[Sequence[Text]], widths: Sequence[int]
+) -> Table:
     drawn = Table(header_style="")
-    for head, field in zip(heads, schema, strict=False):
+    for head, field, width in zip(heads, schema, widths, strict=False):
         number = (
             pa.types.is_integer(field.type)
             or pa.types.is_floating(field.type)
             or pa.types.is_decimal(field.type)
         )
-        drawn.add_column(head, justify="right" if number else "left", no_wrap=True, overflow="ellipsis")
-    for row in zip(*columns, strict=True):
+        drawn.add_column(
+            head, justify="right" if number else "left", width=width, no_wrap=True, overflow="ellipsis"
+        )
+    for row in zip(*columns[: len(widths)], strict=True):
         drawn.add_row(*row)
     return drawn
 
@@ -69,18 +98,6 @@ def _cell(value: Any) -> Text:
 
 def _width(text: Text) -> int:
     return cell_len(text.plain)
-
-
-def _fitting(widths: Sequence[int], width: int | None) -> int:
-    """Return how many columns, from the left, get at least their own width or the least one; 1 or more."""
-    if width is None:
-        return len(widths)
-    used = 1
-    for index, wanted in enumerate(widths):
-        used += min(wanted, COLUMN_WIDTH_MIN) + _PADDING
-        if used > width:
-            return max(1, index)
-    return len(widths)
 
 
 def _note(shown: int, found: int, left_out: Sequence[str]) -> str:

@@ -82,7 +82,9 @@ class RowFile:
 
     def bytes_read(self) -> int:
         """Return how far into the file on disk reading has come."""
-        return self._raw.tell() if self.size is not None else 0
+        if self.size is None:
+            return 0
+        return self.size if self._raw.closed else self._raw.tell()
 
 
 @contextmanager
