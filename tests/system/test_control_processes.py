@@ -35,7 +35,8 @@ WATCH_GRANT = """
 grants = Grants(store)
 secret = sys.stdin.readline().strip()
 print("granted" if grants.find(secret, 0) else "refused", flush=True)
-while (grant := grants.find(secret, 0)) and grant.active:
+end_s = time.monotonic() + 20
+while (grant := grants.find(secret, 0)) and grant.active and time.monotonic() < end_s:
     time.sleep(0.01)
 print(time.monotonic(), flush=True)
 """
