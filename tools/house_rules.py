@@ -31,6 +31,12 @@ CATCHES_ALL = {
 }
 """The files that may catch everything, and why."""
 
+OWN_ERRORS = {
+    "src/tidegate/gate/body.py": "Disconnected ends inside the gate: there is nobody left to answer",
+    "src/tidegate/journal/packing.py": "Unsound ends inside the journal, as an entry reported damaged",
+}
+"""The files with a public error class of their own that no other part sees, and why."""
+
 MAY_RAISE = frozenset(
     {"NotImplementedError", "AssertionError", "AttributeError", "StopIteration", "SystemExit"}
 )
@@ -125,6 +131,16 @@ def failures_have_names(path: PurePosixPath, text: str) -> Iterator[Finding]:
                     yield node.lineno, f"raises the built-in {name}; use or add a class in errors.py"
 
 
+def failures_stand_in_one_tree(path: PurePosixPath, text: str) -> Iterator[Finding]:
+    """Errors that leave a module are classes of errors.py; a module may have private ones of its own."""
+    if _is_product(path) and path.name != "errors.py" and str(path) not in OWN_ERRORS:
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                bases = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+                if any(base in BROAD or base.endswith("Error") for base in bases):
+                    yield node.lineno, f"{node.name} is an error outside errors.py, where all of them stand"
+
+
 def exceptions_to_checks_have_reasons(path: PurePosixPath, text: str) -> Iterator[Finding]:
     """`# noqa: CODE - reason` and `# type: ignore[code]  # reason`, never a bare one."""
     if path.suffix == ".py":
@@ -164,6 +180,7 @@ RULES: tuple[Callable[[PurePosixPath, str], Iterator[Finding]], ...] = (
     tests_mock_nothing,
     only_the_top_catches_all,
     failures_have_names,
+    failures_stand_in_one_tree,
     exceptions_to_checks_have_reasons,
     names_say_something,
     packages_state_invariants,

@@ -87,7 +87,7 @@ def _shown(default: object) -> str:
 def errors_page() -> str:
     """Describe every error a person or a client can meet, by family."""
     families = []
-    for family in TidegateError.__subclasses__():
+    for family in families_of_errors():
         rows = [
             (
                 f"`{each.code}`",
@@ -115,11 +115,17 @@ def _status(error: type[TidegateError]) -> str:
     return str(error.status) if issubclass(error, Refusal) or error.status != TidegateError.status else ""
 
 
+def families_of_errors() -> list[type[TidegateError]]:
+    """Return the classes right below the root, as errors.py draws them."""
+    return [each for each in TidegateError.__subclasses__() if each.__module__ == TidegateError.__module__]
+
+
 def with_subclasses(family: type[Any]) -> Iterator[type[Any]]:
-    """Yield a class and all below it, in the order written."""
+    """Yield a class and all below it in the same module, in the order written."""
     yield family
     for each in family.__subclasses__():
-        yield from with_subclasses(each)
+        if each.__module__ == family.__module__:
+            yield from with_subclasses(each)
 
 
 # --- commands.md -------------------------------------------------------------------------------------------
