@@ -335,11 +335,9 @@ class DuckDB:
     def _registered(self, rows: pa.Table) -> Iterator[str]:
         """Let SQL see an Arrow table, under a name no table of a person can have."""
         self._db.register("_tidegate_rows", rows)
-        try:
-            yield "temp.main._tidegate_rows"
-        finally:
-            if self._connection is not None:
-                self._connection.unregister("_tidegate_rows")
+        yield "temp.main._tidegate_rows"
+        # Not after an error: nothing can be asked of a broken transaction, and the next rows take the name.
+        self._db.unregister("_tidegate_rows")
 
 
 _COLUMNS = """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import duckdb
@@ -15,7 +16,7 @@ import pyarrow as pa
 
 from tidegate.destinations.base import Loaded
 from tidegate.destinations.reading import quoted, run_query
-from tidegate.errors import InputInvalid, LoadConflict
+from tidegate.errors import InputInvalid, LoadConflict, LoadRefused
 from tidegate.tables.capabilities import Capabilities
 from tidegate.tables.model import (
     AddColumn,
@@ -32,6 +33,7 @@ from tidegate.tables.model import (
 from tidegate.tables.reading import ARROW_TYPES
 from tidegate.tables.system import REJECTED, SEQUENCE
 
+DECIMAL_DIGITS = 38
 _DAY_US = 86_400_000_000
 
 Row = Mapping[str, Any]
@@ -60,7 +62,7 @@ class Memory:
         },
         integer_min=-(2**63),
         integer_max=2**63 - 1,
-        decimal_digits_max=38,
+        decimal_digits_max=DECIMAL_DIGITS,
         decimal_scale_min=6,
         timestamp_min_us=-719_162 * _DAY_US,  # the years 0001 to 9999, which Python can hold
         timestamp_max_us=2_932_897 * _DAY_US - 1,
@@ -109,8 +111,18 @@ class Memory:
             case GrowDecimal():
                 place = (change.schema_name, change.table_name)
                 table = self._tables[place]
+                self._check_room(place, change.column)
                 columns = tuple(_grown(column, change.column) for column in table.columns)
                 self._tables[place] = replace(table, columns=columns)
+
+    def _check_room(self, place: Place, wanted: Column) -> None:
+        """Errors: LoadRefused when a stored decimal leaves no room for more digits after the point."""
+        bound = Decimal(10) ** (DECIMAL_DIGITS - (wanted.scale or 0))
+        if any(abs(row.get(wanted.name) or 0) >= bound for row in self._rows[place]):
+            raise LoadRefused(
+                f"decimal out of range for Memory on {wanted.name}: it holds numbers too long to give it"
+                f" {wanted.scale} digits after the point"
+            )
 
     def load(self, parts: Sequence[Part], span: Span) -> Loaded:
         """Write the parts and the position, or nothing (D4 to D6)."""
@@ -187,4 +199,8 @@ def _arrow(table: Table, rows: Sequence[Row]) -> pa.Table:
 def _arrow_type(column: Column) -> pa.DataType:
     if column.type is None:
         return pa.null()
-    return pa.decimal128(38, column.scale) if column.type is Type.DECIMAL else ARROW_TYPES[column.type]
+    return (
+        pa.decimal128(DECIMAL_DIGITS, column.scale)
+        if column.type is Type.DECIMAL
+        else ARROW_TYPES[column.type]
+    )

@@ -7,6 +7,7 @@ Used by the destinations that DuckDB answers for.
 from __future__ import annotations
 
 import tempfile
+import weakref
 from typing import IO, cast
 
 import duckdb
@@ -41,8 +42,8 @@ def run_query(
         statements = connection.extract_statements(sql)
         if len(statements) != 1 or statements[0].type not in _READING:
             raise QueryFailed("only one reading statement (SELECT, FROM, DESCRIBE, EXPLAIN ...) can be asked")
-        relation = connection.sql(sql)
-        return _kept_aside(relation.to_arrow_reader(_BATCH_ROWS))
+        connection.execute("begin transaction read only")  # EXPLAIN ANALYZE would run what it explains
+        return _kept_aside(connection.sql(sql).to_arrow_reader(_BATCH_ROWS))
     except duckdb.IOException:
         raise
     except duckdb.Error as exc:
@@ -61,9 +62,15 @@ def _look_first_in(connection: duckdb.DuckDBPyConnection, schema_name: str | Non
 
 
 def _kept_aside(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
-    spool = cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))  # noqa: SIM115 - lives with the reader
-    with pa.ipc.new_stream(spool, rows.schema) as writer:
-        for batch in rows:
-            writer.write_batch(batch)
-    spool.seek(0)
-    return pa.ipc.open_stream(spool)
+    spool = cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))  # noqa: SIM115 - see finalize
+    try:
+        with pa.ipc.new_stream(spool, rows.schema) as writer:
+            for batch in rows:
+                writer.write_batch(batch)
+        spool.seek(0)
+        kept = pa.ipc.open_stream(spool)
+    except BaseException:
+        spool.close()
+        raise
+    weakref.finalize(kept, spool.close)
+    return kept

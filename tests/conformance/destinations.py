@@ -1,0 +1,86 @@
+"""Destinations for the conformance tests: one line for each kind, and loads that are short to write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.arrivals import BATCHED_AT_MS, numbered
+from tidegate.destinations import DESTINATIONS, connect
+from tidegate.destinations.base import Destination, Loaded
+from tidegate.tables.model import Span
+from tidegate.tables.prepare import Arrival, Prepared, prepare
+
+SCHEMA = "shop"
+JOURNAL = "journal-1"
+
+
+class Warehouse:
+    """One warehouse during a test; `destination` is open, `stranger()` one that was never opened."""
+
+    def __init__(self, kind: str, address: Callable[[], str]) -> None:
+        self.kind = kind
+        self._url = f"{kind}://{address()}"
+        self.destination = connect(self._url)
+        self.destination.open()
+
+    def stranger(self) -> Destination:
+        """Return a second destination at the same address; in memory there is only the one."""
+        return self.destination if self.kind == "memory" else connect(self._url)
+
+    def prepare(self, *arrivals: Arrival, schema_name: str = SCHEMA) -> Prepared:
+        """Plan a load for what is there now, and make its changes."""
+        load = prepare(
+            schema_name,
+            arrivals,
+            self.destination.tables(schema_name),
+            self.destination.capabilities,
+            batched_at_ms=BATCHED_AT_MS,
+            new_uuids=numbered,
+        )
+        for change in load.changes:
+            self.destination.apply(change)
+        return load
+
+    def load(self, *arrivals: Arrival, after: int, upto: int, schema_name: str = SCHEMA) -> Loaded:
+        """Plan and load."""
+        parts = self.prepare(*arrivals, schema_name=schema_name).parts
+        return self.destination.load(parts, span(after, upto))
+
+    def ask(self, sql: str, schema_name: str = SCHEMA) -> list[dict[str, Any]]:
+        """Return the rows of a query; the destination lets go of what it holds, as the loader's does."""
+        self.release()
+        rows = self.destination.query(sql, wait_s=5, schema_name=schema_name).read_all().to_pylist()
+        self.destination.open()
+        return [dict(row) for row in rows]
+
+    def release(self) -> None:
+        """Close, where a destination must not be held."""
+        if not self.destination.capabilities.hold_open:
+            self.destination.close()
+
+
+def span(after: int, upto: int, journal_id: str = JOURNAL) -> Span:
+    """Return the span of one load."""
+    return Span(journal_id=journal_id, after=after, upto=upto)
+
+
+@contextmanager
+def warehouse(kind: str, folder: Path) -> Iterator[Warehouse]:
+    """Make an empty warehouse of one kind."""
+    made = Warehouse(kind, lambda: ADDRESSES[kind](folder))
+    try:
+        yield made
+    finally:
+        made.destination.close()
+
+
+ADDRESSES: dict[str, Callable[[Path], str]] = {
+    "duckdb": lambda folder: f"/{folder / 'warehouse.duckdb'}",
+    "memory": lambda _folder: "",
+}
+"""One line for each kind: what follows `<kind>://`."""
+
+assert set(ADDRESSES) == set(DESTINATIONS), "every kind is tested"

@@ -1,0 +1,79 @@
+"""The loading process is killed in the middle: its file opens again, with all of a load or nothing. (D4)"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tidegate.destinations.duckdb import DuckDB
+
+ROUNDS = 8
+KEYS = 500
+FOUND = """
+    select (select max(upto) from _tidegate.positions) as position, count(*) as rows, min(n) as least,
+        max(n) as greatest, (select count(*) from shop.log) as log
+    from shop.cars
+"""
+LOADER = """
+import sys
+from tests.arrivals import arrival
+from tests.conformance.destinations import Warehouse
+
+shop = Warehouse("duckdb", lambda: "/" + sys.argv[1])
+keys = int(sys.argv[2])
+done = shop.destination.position("journal-1") or 0
+print("open", flush=True)
+while True:
+    done += 1
+    # Every load writes all keys anew, adds as many rows to the log, and brings a column of its own.
+    data = [{"id": key, "n": done, f"c{done % 40}": "x" * 50} for key in range(keys)]
+    log = [{"n": done}] * keys
+    shop.load(
+        arrival(*data, position=done), arrival(*log, keys=(), table_name="log", position=done),
+        after=done - 1, upto=done,
+    )
+    print(done, flush=True)
+    if done % 3 == 0:
+        shop.destination.close()
+        shop.destination.open()
+"""
+
+
+def test_a_killed_load_is_there_whole_or_not_at_all(tmp_path: Path, exercised: Callable[[str], None]) -> None:
+    """After SIGKILL at any moment both tables are what the position says, and loading goes on from there."""
+    exercised("destination: duckdb, killed while loading")
+    path = tmp_path / "warehouse.duckdb"
+    position = 0
+    for number in range(ROUNDS):
+        told = _load_and_kill(path, moment_s=0.05 * number)
+        destination = DuckDB(path)
+        # Reading only, first: what the kill left must not need somebody who may write.
+        found = destination.query(FOUND, wait_s=5).read_all().to_pylist()[0]
+        assert found["position"] >= max(told, position)
+        position = found["position"]
+        expected = {"position": position, "rows": KEYS, "least": position, "greatest": position}
+        assert expected | {"log": KEYS * position} == found
+        destination.open()
+        assert position == destination.position("journal-1")
+        destination.close()
+
+
+def _load_and_kill(path: Path, *, moment_s: float) -> int:
+    """Load in another process, kill it some time after its first load, return the last load it told of."""
+    with subprocess.Popen(
+        [sys.executable, "-c", LOADER, str(path), str(KEYS)], stdout=subprocess.PIPE, text=True
+    ) as loader:
+        assert loader.stdout is not None
+        assert "open\n" == loader.stdout.readline()
+        told = int(loader.stdout.readline())
+        try:
+            loader.wait(moment_s)
+        except subprocess.TimeoutExpired:
+            loader.send_signal(signal.SIGKILL)
+        lines = loader.stdout.read().split("\n")
+        assert -signal.SIGKILL == loader.wait()
+    # The last piece is a line that was cut off, or nothing.
+    return max([told, *(int(line) for line in lines[:-1])])
