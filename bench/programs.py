@@ -8,8 +8,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
+
+import psutil
 
 from bench.load import TOKEN_ENV
 from tests.product import Product
@@ -36,9 +39,28 @@ def serving(data_dir: Path, *flags: str, **environ: str) -> Iterator[Product]:
         product.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server process on the loopback address."""
+
+    port: int
+    process: psutil.Process
+
+    def cpu_s(self) -> float:
+        """Return the processor time it has used, in seconds: less shaken by other programs than the clock."""
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+
+def gate_of(product: Product) -> Server:
+    """Return the one gate process of a product."""
+    (gate,) = product.processes("gate")
+    return Server(port_of(product), gate)
+
+
 @contextmanager
-def bare_server(path: Path) -> Iterator[int]:
-    """Run the limit of accepting while the block runs; give its port."""
+def bare_server(path: Path) -> Iterator[Server]:
+    """Run the limit of accepting while the block runs."""
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.limits.accept", str(path)],
         stdout=subprocess.PIPE,
@@ -47,7 +69,7 @@ def bare_server(path: Path) -> Iterator[int]:
     )
     try:
         with cast("IO[bytes]", process.stdout) as told:
-            yield int(json.loads(told.readline())["port"])
+            yield Server(int(json.loads(told.readline())["port"]), psutil.Process(process.pid))
     finally:
         process.kill()
         process.wait()

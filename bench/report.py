@@ -9,6 +9,9 @@ from typing import Any
 from bench.figures import Budget
 
 HEAD = ("id", "what was measured", "value", "limit", "ratio", "budget", "met", "spread")
+BUSY = (
+    "warning: other programs were running before this began; absolute values are too low, ratios hold better"
+)
 LEFT = 2
 """The first two columns are texts; the others are numbers and stand to the right."""
 
@@ -34,9 +37,10 @@ def as_table(machine: dict[str, Any], budgets: Sequence[Budget]) -> str:
         for row in rows
     ]
     lines.insert(1, "-" * max(len(line) for line in lines))
+    busy = [BUSY] if machine["load_before"] > machine["cores"] / 2 else []
     reasons = [f"{each.id} not measured: {each.why}" for each in budgets if each.met is None]
     notes = [f"{each.id}: {each.raw['conditions']}" for each in budgets if "conditions" in each.raw]
-    return "\n".join([_machine_line(machine), "", *lines, "", *reasons, *notes])
+    return "\n".join([_machine_line(machine), "", *lines, "", *busy, *reasons, *notes])
 
 
 def _row(each: Budget) -> tuple[str, ...]:
