@@ -51,9 +51,12 @@ TRIM_STEPS_MAX = 256
 TRIM_PAUSE_S = 0.001
 """Between two steps of a trim, so that waiting appends get the lock."""
 
-VACUUM_PAGES = 256
 FREE_PAGES_KEPT = 2_048
 """8 MB of free pages stay for the next appends; below that, giving back and taking again is only work."""
+
+VACUUM_STEP_S, VACUUM_S_MAX = 0.002, 0.1
+"""Bounds in time, not pages: a page costs 10 microseconds at the free end of the file, but up to some
+milliseconds while live entries stand there, because SQLite then searches its list of free pages."""
 
 _SELECT = f"SELECT {COLUMNS} FROM entries WHERE position"  # noqa: S608 - constant column names
 _OLDEST = "SELECT CAST(received_at_ms AS INTEGER) FROM entries WHERE position > ? ORDER BY position LIMIT 1"
@@ -228,16 +231,22 @@ class SqliteJournal:
             pass_over(connection, self._standing(connection), upto)
         return upto > state.freed
 
+    def _vacuum_step(self) -> bool:
+        """Return some free pages in one short transaction, and tell whether there may be more."""
+        with self._trimming.writing(self._wait_s_max) as connection:
+            end = time.monotonic() + VACUUM_STEP_S
+            pages: int = connection.execute("PRAGMA page_count").fetchone()[0]
+            if free_pages(connection) <= max(FREE_PAGES_KEPT, pages // 2):
+                return False
+            while time.monotonic() < end:
+                # The driver runs this pragma for one page only, whatever number it is given.
+                connection.execute("PRAGMA incremental_vacuum(1)")
+            return True
+
     def _give_back(self) -> None:
         """Return free pages and write-ahead log to the file system, in steps (J8)."""
-        for _ in range(TRIM_STEPS_MAX):
-            with self._trimming.writing(self._wait_s_max) as connection:
-                pages: int = connection.execute("PRAGMA page_count").fetchone()[0]
-                if free_pages(connection) <= max(FREE_PAGES_KEPT, pages // 4):
-                    break
-                # The driver runs this pragma for one page only, whatever number it is given.
-                for _page in range(VACUUM_PAGES):
-                    connection.execute("PRAGMA incremental_vacuum(1)")
+        end = time.monotonic() + VACUUM_S_MAX
+        while self._vacuum_step() and time.monotonic() < end:
             time.sleep(TRIM_PAUSE_S)
         with self._trimming.alone() as connection:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
