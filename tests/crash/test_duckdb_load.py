@@ -10,13 +10,14 @@ from pathlib import Path
 
 from tidegate.destinations.duckdb import DuckDB
 
-ROUNDS = 8
+ROUNDS = 4
 KEYS = 500
 FOUND = """
     select (select max(upto) from _tidegate.positions) as position, count(*) as rows, min(n) as least,
         max(n) as greatest, (select count(*) from shop.log) as log
     from shop.cars
 """
+STATEMENTS_MAX = 20
 LOADER = """
 import sys
 from tests.arrivals import arrival
@@ -40,6 +41,39 @@ while True:
         shop.destination.close()
         shop.destination.open()
 """
+TRAP = """
+import os, signal, sys
+from tests.arrivals import arrival
+from tests.conformance.destinations import Warehouse, span
+
+class Trap:
+    # Stands before the connection and dies after so many statements.
+    def __init__(self, connection, statements):
+        self._connection, self._left = connection, statements
+
+    def __getattr__(self, name):
+        return getattr(self._connection, name)
+
+    def execute(self, *arguments):
+        result = self._connection.execute(*arguments)
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+shop = Warehouse("duckdb", lambda: "/" + sys.argv[1])
+keys = int(sys.argv[2])
+
+def loads(done):
+    data = [{"id": key, "n": done} for key in range(keys)]
+    log = arrival(*[{"n": done}] * keys, keys=(), table_name="log", position=done)
+    return shop.prepare(arrival(*data, position=done), log).parts
+
+shop.destination.load(loads(1), span(0, 1))
+parts = loads(2)
+shop.destination._connection = Trap(shop.destination._connection, int(sys.argv[3]))
+shop.destination.load(parts, span(1, 2))
+"""
 
 
 def test_a_killed_load_is_there_whole_or_not_at_all(tmp_path: Path, exercised: Callable[[str], None]) -> None:
@@ -59,6 +93,27 @@ def test_a_killed_load_is_there_whole_or_not_at_all(tmp_path: Path, exercised: C
         destination.open()
         assert position == destination.position("journal-1")
         destination.close()
+
+
+def test_a_load_killed_after_any_of_its_statements_is_not_there(
+    tmp_path: Path, exercised: Callable[[str], None]
+) -> None:
+    """Whichever statement was the last, the tables are as before the load, or as after it. (D4)"""
+    exercised("destination: duckdb, killed after each statement of a load")
+    killed = 0
+    for statements in range(1, STATEMENTS_MAX):
+        path = tmp_path / f"{statements}.duckdb"
+        trap = subprocess.run(
+            [sys.executable, "-c", TRAP, str(path), str(KEYS), str(statements)], check=False
+        )
+        found = DuckDB(path).query(FOUND, wait_s=5).read_all().to_pylist()[0]
+        done = 1 if found["position"] == 1 else 2
+        assert {"position": done, "rows": KEYS, "least": done, "greatest": done, "log": KEYS * done} == found
+        if trap.returncode == 0:
+            break  # the load has no more statements than the last one killed
+        assert -signal.SIGKILL == trap.returncode
+        killed += 1
+    assert 6 <= killed < STATEMENTS_MAX - 1
 
 
 def _load_and_kill(path: Path, *, moment_s: float) -> int:
