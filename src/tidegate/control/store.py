@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,9 @@ from tidegate.errors import Conflict, ControlUnavailable, ControlUnusable, DataD
 
 BUSY_WAIT_MS_MAX = 5_000
 """Longest wait for another writer. A transaction here takes milliseconds, so more means something hangs."""
+
+WAL_RETRY_S = 0.005
+"""Between two attempts to put a new file into write-ahead mode: about as long as making the tables takes."""
 
 SQLITE_PREFIX = "sqlite:///"
 
@@ -147,9 +151,23 @@ def _sqlite_engine(path: Path, sealing: Sealer) -> Engine:
 def _prepare(driver: sqlite3.Connection, _record: object) -> None:
     """Set a new connection up; transactions are begun by `_begin`, never behind our back by the driver."""
     driver.isolation_level = None
-    driver.execute("PRAGMA journal_mode=WAL")
+    _write_ahead(driver)
     driver.execute("PRAGMA synchronous=FULL")
     driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _write_ahead(driver: sqlite3.Connection) -> None:
+    """Put a new file into write-ahead mode; SQLite does not wait its turn for that, so it is done here."""
+    end_s = time.monotonic() + BUSY_WAIT_MS_MAX / 1000
+    while True:
+        try:
+            driver.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= end_s:
+                raise
+            time.sleep(WAL_RETRY_S)
+        else:
+            return
 
 
 def _begin(conn: Connection) -> None:
