@@ -1,9 +1,9 @@
 """
 Brings a store's tables to the newest revision.
 
-An empty store gets the tables from code and the revision's number, which Alembic would take ten times as
-long for; tests prove that both ways end in the same schema. Alembic is imported only when an older store
-is met, because its import alone costs a tenth of the start-up budget.
+An empty store gets the tables from code and the revision's number; a test proves that the migrations end in
+the same schema. Alembic is imported only when an older store is met: importing it takes about 0.14 s of the
+2 s that a start may take, making the tables takes 0.01 s.
 """
 
 from __future__ import annotations
