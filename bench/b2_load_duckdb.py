@@ -29,7 +29,7 @@ CONDITIONS = (
 
 def measure(plan: Plan) -> list[Budget]:
     """Fill a journal once; then all contenders load the same records, in rounds."""
-    files = LoadFiles.written(plan.folder, plan.pick(100_000, 400_000))
+    files = LoadFiles.written(plan.folder, plan.pick(60_000, 400_000))
     backlog = _fill(plan, files)
     peers = [
         PeerRuns(DLT, 6, files.lines, files, plan.cache),

@@ -75,7 +75,7 @@ class Watch:
 
 def measure(plan: Plan) -> list[Budget]:
     """Push at a steady rate and look; the value is the 99th percentile over all batches of a run."""
-    seconds = plan.pick(20, 60)
+    seconds = plan.pick(15, 60)
     batches = seconds * BATCHES_PER_S
     bodies = plan.folder / "b5.bodies"
     write_bodies(bodies, batch_bodies(flat(batches * BODY_RECORDS, updates_share=0)))

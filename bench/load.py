@@ -17,13 +17,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
 from bench.figures import percentile
 
 TOKEN_ENV = "BENCH_TOKEN"  # noqa: S105 - the name of a variable, not a token
-READ_BYTES = 65_536
 
 
 @dataclass(slots=True)
@@ -49,36 +49,67 @@ def request(host: str, path: str, token: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-async def _connection(run: Run, host: str, port: int) -> None:
-    """Send requests one after the other until all are taken; with a rate, each at its due time."""
-    reader, writer = await asyncio.open_connection(host, port, limit=READ_BYTES)
-    try:
-        while (number := run.sent) < run.count:
-            run.sent += 1
-            if run.per_s:
-                await asyncio.sleep(run.begun + number / run.per_s - time.monotonic())
-            begun = time.monotonic()
-            writer.write(run.requests[number % len(run.requests)])
-            status = await _answer(reader)
-            now = time.monotonic()
-            run.waits_s.append(now - begun)
-            run.answered.append((number, now))
-            run.statuses[status] += 1
-    finally:
-        writer.close()
+class Connection(asyncio.Protocol):
+    """Sends requests one after the other until all are taken; with a rate, each at its due time."""
 
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._loop = asyncio.get_running_loop()
+        self._read = b""
+        self._number = 0
+        self._begun = 0.0
+        self.done: asyncio.Future[None] = self._loop.create_future()
 
-async def _answer(reader: asyncio.StreamReader) -> int:
-    """Read one answer and return its status."""
-    head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
-    await reader.readexactly(length)
-    return int(head[9:12])
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._next()
+
+    def data_received(self, data: bytes) -> None:
+        """Note an answer once it is whole."""
+        self._read += data
+        head, found, body = self._read.partition(b"\r\n\r\n")
+        if not found:
+            return
+        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+        if len(body) < length:
+            return
+        now = time.monotonic()
+        self._read = b""
+        self._run.waits_s.append(now - self._begun)
+        self._run.answered.append((self._number, now))
+        self._run.statuses[int(head[9:12])] += 1
+        self._next()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End, or fail when the server closed the connection before the end."""
+        if not self.done.done():
+            self.done.set_exception(exc or ConnectionResetError("the server closed the connection"))
+
+    def _next(self) -> None:
+        run = self._run
+        if run.sent >= run.count:
+            self.done.set_result(None)
+            self._transport.close()
+            return
+        self._number = run.sent
+        run.sent += 1
+        if run.per_s:
+            due_in = run.begun + self._number / run.per_s - time.monotonic()
+            self._loop.call_later(max(0.0, due_in), self._send)
+        else:
+            self._send()
+
+    def _send(self) -> None:
+        self._begun = time.monotonic()
+        self._transport.write(self._run.requests[self._number % len(self._run.requests)])
 
 
 async def _send_all(run: Run, host: str, port: int, connections: int) -> None:
     run.begun = time.monotonic()
-    await asyncio.gather(*(_connection(run, host, port) for _ in range(connections)))
+    loop = asyncio.get_running_loop()
+    opened = [await loop.create_connection(lambda: Connection(run), host, port) for _ in range(connections)]
+    await asyncio.gather(*(connection.done for _, connection in opened))
 
 
 def main() -> None:
@@ -95,6 +126,7 @@ def main() -> None:
     host, token = "127.0.0.1", os.environ.get(TOKEN_ENV, "")
     bodies = given.bodies.read_bytes().splitlines()
     run = Run([request(host, given.path, token, body) for body in bodies], given.requests, given.per_s)
+    cpu_before_s = time.process_time()
     uvloop.run(_send_all(run, host, given.port, given.connections))
     seconds = max(at for _, at in run.answered) - run.begun
     json.dump(
@@ -102,6 +134,7 @@ def main() -> None:
             "seconds": seconds,
             "requests": len(run.answered),
             "requests_per_s": len(run.answered) / seconds,
+            "cpu_us_each": (time.process_time() - cpu_before_s) / len(run.answered) * 1e6,
             "statuses": run.statuses,
             "p50_ms": percentile(run.waits_s, 0.5) * 1000,
             "p99_ms": percentile(run.waits_s, 0.99) * 1000,
