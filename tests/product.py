@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import psutil
+
 from tests.waiting import wait_until
 
 TIDEGATE = (sys.executable, "-m", "tidegate.cli")
@@ -111,7 +112,7 @@ class Product:
 
     def close(self) -> None:
         """Leave nothing running."""
-        if self.process is not None and self.process.poll() is None:
+        if self.process is not None:
             self.kill()
 
     def _reap(self) -> int:
@@ -182,6 +183,14 @@ class Product:
             return self.metric("tidegate_journal_waiting_requests")
         except httpx.TransportError:
             return -1.0
+
+
+def is_gone(process: psutil.Process) -> bool:
+    """Whether a process has ended; one that nobody has waited for yet has ended too."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _command_line(process: psutil.Process) -> list[str]:

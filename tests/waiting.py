@@ -13,7 +13,9 @@ LOOK_AGAIN_S = 0.01
 _never = threading.Event()
 
 
-def wait_until(condition: Callable[[], T], *, within_s: float = 20.0, what: str = "the condition") -> T:
+def wait_until(
+    condition: Callable[[], T | None], *, within_s: float = 20.0, what: str = "the condition"
+) -> T:
     """
     Return the condition's first true value.
 
@@ -21,7 +23,9 @@ def wait_until(condition: Callable[[], T], *, within_s: float = 20.0, what: str 
     Errors: AssertionError naming `what` and the last value.
     """
     end = time.monotonic() + within_s
-    while not (found := condition()):
+    while True:
+        found = condition()
+        if found:
+            return found
         assert time.monotonic() < end, f"{what} did not come within {within_s:g} s; last seen: {found!r}"
         _never.wait(LOOK_AGAIN_S)
-    return found

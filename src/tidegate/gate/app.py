@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 """What a client may send as `X-Request-Id`; anything else is replaced, so that log lines stay lines."""
 
+OUTCOMES = {200: "ok", 201: "accepted", 202: "queued"}
+"""What an answer that is no refusal is called in logs and metrics."""
+
 Handler = Callable[[Exchange], Awaitable[Answer]]
 
 
@@ -56,11 +59,12 @@ class Gate:
         begun = time.perf_counter()
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
         exchange = Exchange(route.name, _request_id(headers), headers, receive)
-        outcome = "ok"
+        outcome = ""
         try:
             if scope["method"] not in route.methods:
                 raise MethodNotAllowed(f"{scope['method']} is not for {scope['path']}")  # noqa: TRY301 - answered below like every refusal
             answer = await route.handler(exchange)
+            outcome = OUTCOMES[answer.status]
         except Refusal as exc:
             outcome, answer = exc.code, refusal_answer(exc)
             self._note_refusal(exchange, exc)

@@ -28,6 +28,11 @@ def run(app: ASGIApp, listening: socket.socket, *, stop_wait_s: float) -> None:
         timeout_graceful_shutdown=int(stop_wait_s),
         backlog=2048,
     )
-    # uvicorn raises the signal once more after its own graceful stop; by then all is done.
-    signal.signal(signal.SIGTERM, lambda _number, _frame: None)
-    uvicorn.Server(config).run(sockets=[listening])
+    server = uvicorn.Server(config)
+
+    def stop(_number: int, _frame: object) -> None:
+        server.should_exit = True
+
+    # For a signal that comes before uvicorn listens to it; and uvicorn raises it once more when all is done.
+    signal.signal(signal.SIGTERM, stop)
+    server.run(sockets=[listening])
