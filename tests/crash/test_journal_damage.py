@@ -97,20 +97,22 @@ def test_a_reading_tells_why_an_entry_is_damaged(path: Path) -> None:
     assert ["the checksum does not match", "nothing is stored under this position"] == reasons
 
 
+def spoil_a_page(path: Path) -> None:
+    """Overwrite the head of a page that holds entries, so that SQLite refuses to read it."""
+    content = bytearray(path.read_bytes())
+    table_leaf = 0x0D
+    at = next(
+        at
+        for at in range(PAGE_BYTES, len(content), PAGE_BYTES)
+        if content[at] == table_leaf and b"application/json" in content[at : at + PAGE_BYTES]
+    )
+    content[at : at + 8] = b"\xff" * 8
+    path.write_bytes(content)
+
+
 def test_a_spoilt_page_costs_only_its_own_entries(path: Path) -> None:
     """Pages that SQLite refuses to read do not hide the entries of other pages. (J6)"""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode")
-        root = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'entries'").fetchone()[0]
-    content = bytearray(path.read_bytes())
-    leaf = next(
-        number
-        for number in range(root, len(content) // PAGE_BYTES)
-        if 0x0D == content[number * PAGE_BYTES]
-        and b"application/json" in content[number * PAGE_BYTES :][:PAGE_BYTES]
-    )
-    content[leaf * PAGE_BYTES : leaf * PAGE_BYTES + 8] = b"\xff" * 8
-    path.write_bytes(content)
+    spoil_a_page(path)
     journal = open_journal(path)
     sound, damaged = sound_and_damaged(journal)
     journal.close()
@@ -120,7 +122,7 @@ def test_a_spoilt_page_costs_only_its_own_entries(path: Path) -> None:
 
 def test_trimming_passes_over_a_spoilt_page(path: Path) -> None:
     """Damage among loaded entries does not stop the freeing of the others, nor accepting. (J6, J8)"""
-    test_a_spoilt_page_costs_only_its_own_entries(path)
+    spoil_a_page(path)
     journal = open_journal(path)
     journal.trim(COUNT)
     stats = journal.stats()
