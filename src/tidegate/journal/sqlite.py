@@ -11,15 +11,16 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from tidegate.errors import JournalFull, JournalUnavailable
-from tidegate.journal.base import Damaged, Reading, Stats
-from tidegate.journal.packing import COLUMNS, Packed, Packer, Unsound
+from tidegate.journal.base import Reading, Stats
+from tidegate.journal.collecting import Collecting
+from tidegate.journal.packing import COLUMNS, Packed, Packer
 from tidegate.journal.retention import (
     STEP_ENTRIES_MAX,
     Retention,
@@ -41,12 +42,8 @@ from tidegate.journal.storage import (
     live_bytes,
     prepare,
 )
-from tidegate.records import Entry, Request
+from tidegate.records import Request
 
-READING_ENTRIES_MAX = 50_000
-"""Bounds a reading's memory when bodies are tiny: an entry costs about 1 KB beside its body."""
-
-READING_DAMAGED_MAX = 1_000
 TRIM_STEPS_MAX = 256
 TRIM_PAUSE_S = 0.001
 """Between two steps of a trim, so that waiting appends get the lock."""
@@ -58,9 +55,8 @@ VACUUM_STEP_S, VACUUM_S_MAX = 0.002, 0.1
 """Bounds in time, not pages: a page costs 10 microseconds at the free end of the file, but up to some
 milliseconds while live entries stand there, because SQLite then searches its list of free pages."""
 
-_SELECT = f"SELECT {COLUMNS} FROM entries WHERE position"  # noqa: S608 - constant column names
 _OLDEST = "SELECT CAST(received_at_ms AS INTEGER) FROM entries WHERE position > ? ORDER BY position LIMIT 1"
-_INSERT = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * 13)})"  # noqa: S608 - the same
+_INSERT = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * 13)})"  # noqa: S608 - constant column names
 
 
 def _now_ms() -> int:
@@ -135,7 +131,7 @@ class SqliteJournal:
             first = max(after, state.freed) + 1
             if first > state.end:
                 return Reading(entries=(), damaged=(), upto=after)
-            return _Collecting(self._unpacker, first, state.end, bytes_max).collect(connection)
+            return Collecting(self._unpacker, first, state.end, bytes_max).collect(connection)
 
     def end(self) -> int:
         """Return the greatest position ever given. See `Journal.end`."""
@@ -252,76 +248,6 @@ class SqliteJournal:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             if _size(Path(f"{self._path}-wal")) > WAL_BYTES_MAX:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-
-class _Collecting:
-    """
-    One reading in the making: in one sweep while all is sound, one by one past what is not.
-
-    Positions have no holes, so each one is either read or damaged.
-    """
-
-    def __init__(self, packer: Packer, first: int, end: int, bytes_max: int) -> None:
-        self._packer = packer
-        self._next = first
-        self._end = end
-        self._bytes_left = bytes_max
-        self._full = False
-        self._entries: list[Entry] = []
-        self._damaged: list[Damaged] = []
-
-    def collect(self, connection: sqlite3.Connection) -> Reading:
-        """Read until enough is gathered or nothing is left."""
-        while not self._done():
-            self._sweep(connection)
-            if not self._done():
-                self._pick(connection)
-        return Reading(entries=self._entries, damaged=self._damaged, upto=self._next - 1)
-
-    def _done(self) -> bool:
-        return self._full or self._next > self._end or len(self._damaged) >= READING_DAMAGED_MAX
-
-    def _sweep(self, connection: sqlite3.Connection) -> None:
-        """Take rows in order, up to the first that is not the sound next one."""
-        try:
-            rows = connection.execute(f"{_SELECT} BETWEEN ? AND ? ORDER BY position", (self._next, self._end))
-            with closing(rows):
-                for row in rows:
-                    if row[0] != self._next or not self._take(row):
-                        return
-        except sqlite3.DatabaseError as exc:
-            if not is_corrupt(exc):
-                raise
-        except Unsound:
-            return
-
-    def _pick(self, connection: sqlite3.Connection) -> None:
-        """Take the next position alone, or note why it cannot be had, so that reading goes on behind it."""
-        try:
-            row = connection.execute(f"{_SELECT} = ?", (self._next,)).fetchone()
-            if row is not None:
-                self._take(row)
-                return
-            reason = "nothing is stored under this position"
-        except Unsound as exc:
-            reason = str(exc)
-        except sqlite3.DatabaseError as exc:
-            if not is_corrupt(exc):
-                raise
-            reason = f"its page cannot be read ({exc})"
-        self._damaged.append(Damaged(position=self._next, reason=reason))
-        self._next += 1
-
-    def _take(self, row: Sequence[Any]) -> bool:
-        """Add one entry unless the reading is full without it, and say whether to go on. Errors: Unsound."""
-        entry = self._packer.unpack(row)
-        self._bytes_left -= len(entry.request.body)
-        if self._entries and (self._bytes_left < 0 or len(self._entries) >= READING_ENTRIES_MAX):
-            self._full = True
-        else:
-            self._entries.append(entry)
-            self._next = entry.position + 1
-        return not self._full
 
 
 def _placed(packed: Sequence[Packed], state: State) -> tuple[list[tuple[Any, ...]], State]:
