@@ -2,8 +2,8 @@
 The journal: every accepted request, byte for byte, in one order, until loaded and past its retention.
 
 `base` is the contract. `sqlite` is the journal of the embedded run: `storage` has its file and connections,
-`state` where it stands, `packing` one entry's bytes, `collecting` reads past damage, `retention` says what may
-go. `memory` is a small one for tests and simulators.
+`state` where it stands, `packing` one entry's bytes, `collecting` reads past damage, `retention` says what
+may go. `memory` is a small one for tests and simulators.
 
 Imports nothing of ours but records and errors. Invariants:
 
