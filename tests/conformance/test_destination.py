@@ -274,6 +274,15 @@ def test_a_key_with_several_columns_identifies_by_all_of_them(shop: Warehouse) -
     assert [{"n": 1}, {"n": 3}] == shop.ask("select n from cars order by n")
 
 
+def test_a_key_may_have_any_name(shop: Warehouse) -> None:
+    """Words of SQL and of ours are names like others. (L61)"""
+    keys = ("row", "stored", "incoming", "select", "rowid ")
+    record = dict.fromkeys(keys, 1)
+    shop.load(arrival(record | {"n": 1}, keys=keys), after=0, upto=1)
+    shop.load(arrival(record | {"n": 2}, keys=keys, position=2), after=1, upto=2)
+    assert [{"n": 2}] == shop.ask("select n from cars")
+
+
 def test_keys_that_are_not_numbers_equal_themselves(shop: Warehouse) -> None:
     """NaN is one key, and minus zero is zero, within a load and between loads. (L60, L61)"""
     keys = [float("nan"), 0.0]

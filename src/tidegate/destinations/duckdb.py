@@ -72,6 +72,9 @@ _BOOKKEEPING = """
         column_name varchar not null
     );
 """
+_ROW = "_sdc_row"
+"""Numbers incoming rows while they are compared; no column of a person can have the name."""
+
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 
@@ -295,30 +298,22 @@ class DuckDB:
         """
         Delete the stored rows that this part replaces, and return the rows still to insert.
 
-        One join finds them, so the key column is read once; everything after works on what was found.
+        Two joins, each reading only what it needs: this is the cheapest way measured (ADR 0101).
         """
-        table, rows, keys = part.table, part.rows, part.table.key_columns
+        rows, keys = part.rows, part.table.key_columns
+        table = _table_sql(part.table.schema_name, part.table.name)
+        same = " and ".join(f"stored.{quoted(key)} = incoming.{quoted(key)}" for key in keys)
         numbers = pa.array(range(rows.num_rows), pa.int64())
-        incoming = pa.table(
-            [*(rows[key] for key in keys), numbers], [*map(_key_name, range(len(keys))), "row"]
-        )
-        same = " and ".join(f"stored.{quoted(key)} = incoming.{_key_name(i)}" for i, key in enumerate(keys))
-        with self._registered(incoming) as view:
-            found = self._db.sql(
-                f"select stored.rowid as place, stored.{SEQUENCE} as sequence, incoming.row"  # noqa: S608 - quoted
-                f" from {_table_sql(table.schema_name, table.name)} as stored"
-                f" join {view} as incoming on {same}"
-            ).to_arrow_table()
-        if not found.num_rows:
-            return rows
-        newer = pc.fill_null(pc.greater(found["sequence"], rows[SEQUENCE].take(found["row"])), False)
-        older_rows = pc.unique(found.filter(newer)["row"])
-        if len(older_rows):
-            found = found.filter(pc.invert(pc.is_in(found["row"], older_rows)))
-            rows = rows.filter(pc.invert(pc.is_in(numbers, older_rows)))
-        with self._registered(found.select(["place"])) as view:
-            stored = _table_sql(table.schema_name, table.name)
-            self._db.execute(f"delete from {stored} where rowid in (select place from {view})")  # noqa: S608 - quoted
+        with self._registered(rows.select([*keys, SEQUENCE]).append_column(_ROW, numbers)) as view:
+            older = self._db.execute(
+                f"select incoming.{_ROW} from {table} as stored join {view} as incoming on {same}"  # noqa: S608 - quoted
+                f" where stored.{SEQUENCE} > incoming.{SEQUENCE}"
+            ).fetchall()
+        if older:
+            passed_over = pa.array([row for (row,) in older], pa.int64())
+            rows = rows.filter(pc.invert(pc.is_in(numbers, passed_over)))
+        with self._registered(rows.select(keys)) as view:
+            self._db.execute(f"delete from {table} as stored using {view} as incoming where {same}")  # noqa: S608 - quoted
         return rows
 
     def _insert(self, part: Part) -> int:
@@ -358,10 +353,6 @@ _SCALE = """
     select numeric_scale from duckdb_columns()
     where schema_name = ? and table_name = ? and column_name = ? and database_name = current_database()
 """
-
-
-def _key_name(number: int) -> str:
-    return f"key{number}"
 
 
 def _table_sql(schema_name: str, table_name: str) -> str:
