@@ -36,8 +36,13 @@ class Option:
         if self.choices:
             return "one of " + ", ".join(self.choices)
         if self.least is not None and self.most is not None:
-            return f"{self.least:g} to {self.most:g}"
-        return f"at least {self.least:g}" if self.least is not None else ""
+            return f"{_plain(self.least)} to {_plain(self.most)}"
+        return f"at least {_plain(self.least)}" if self.least is not None else ""
+
+
+def _plain(number: float) -> str:
+    """Write a bound as people read it: 10,000,000,000 and 0.1."""
+    return f"{number:,.0f}" if number == int(number) else f"{number:g}"
 
 
 def option(

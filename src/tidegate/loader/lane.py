@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tidegate.crashpoints import crash_point
-from tidegate.errors import DestinationBusy, LoadConflict, TidegateError
+from tidegate.errors import DestinationBusy, JournalUnusable, LoadConflict, TidegateError
 from tidegate.loader.load import Load, Source, load_entries
 
 if TYPE_CHECKING:
@@ -91,7 +91,14 @@ class Lane:
         self._destination.open()
         stored = self._destination.position(self._journal.journal_id)
         self._release()
-        return self._journal.stats().loaded if stored is None else stored
+        if stored is None:
+            return self._journal.stats().loaded
+        if stored > self._journal.end():
+            raise JournalUnusable(
+                f"the warehouse has loaded this journal up to {stored}, but it ends at {self._journal.end()}:"
+                " an old copy came back, or its end was lost; stop Tidegate, move journal.db away, start again"
+            )
+        return stored
 
     def _gather(self, stop: threading.Event) -> None:
         """Wait until enough has come for a load, or the first of it has waited long enough."""
