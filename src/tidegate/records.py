@@ -6,7 +6,9 @@ Imports nothing of ours. Invariants:
 1. A `Request` is what was received, byte for byte; nothing is ever rewritten in place.
 2. A `Batch` is columnar: `sequences`, `data`, `places` and `extracted` have equal length, in the order sent.
 3. Values inside `data` are exact: int (any size), float only where the float's shortest text is the number
-   sent, Decimal otherwise, str, bool, None, datetime (aware), dict, list.
+   sent (on push also where the number has at most 17 significant digits, as a double written by a program
+   does), Decimal otherwise, str, bool, None, dict, list; from Transit also datetime (aware, UTC) and the
+   floats NaN and infinity. No number has more than 4,300 digits when written out without an exponent.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ Source: docs/specs/import-api.md, W20 to W35.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -53,7 +54,7 @@ class PushRecord(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 _FIELDS = PushRecord.__struct_fields__
 _ACTIVATIONS = ("switch_view", "activate_version")
-_KEY_KINDS = frozenset((str, int, float, bool, Decimal))
+_KEY_KINDS = frozenset((str, int, float, bool, Decimal, datetime))
 
 
 def keys_hold(key_names: Sequence[str], data: Mapping[str, Any]) -> bool:
