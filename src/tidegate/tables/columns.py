@@ -1,7 +1,7 @@
 """
 Fields become columns: names given, collisions and unusable names found.
 
-Source: docs/specs/loading.md, L4 to L12.
+Source: docs/specs/loading.md, L4 to L9.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Names: what a table and a column are called in the warehouse. Source: docs/specs/loading.md, L1 to L12.
+Names: what a table and a column are called in the warehouse. Source: docs/specs/loading.md, L1 to L9.
 
 PostgreSQL's rules, which DuckDB shares: case and spaces kept, other characters deleted.
 """

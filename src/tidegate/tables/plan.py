@@ -1,7 +1,7 @@
 """
 One table's share of a load: types settled, columns added, Arrow built.
 
-Source: docs/specs/loading.md, L13 to L39.
+Source: docs/specs/loading.md, L10 to L33.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Why a record is rejected, in the documented words. Source: docs/specs/loading.md, L40 to L52.
+Why a record is rejected, in the documented words. Source: docs/specs/loading.md, L2 to L29.
 
 Texts with a name of a warehouse take its display name; the value or name at fault comes last.
 """

@@ -1,7 +1,7 @@
 """
 The records of one load for one table, in the order they were accepted, from however many requests.
 
-Source: docs/specs/loading.md, L13 to L16.
+Source: docs/specs/loading.md, L15 and L60.
 """
 
 from __future__ import annotations

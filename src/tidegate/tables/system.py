@@ -1,4 +1,4 @@
-"""The columns and tables Tidegate itself writes. Source: docs/specs/loading.md, L30 to L38."""
+"""The columns and tables Tidegate itself writes. Source: docs/specs/loading.md, L30 to L33 and L40."""
 
 from __future__ import annotations
 
