@@ -96,7 +96,7 @@ class Lane:
         if stored > self._journal.end():
             raise JournalUnusable(
                 f"the warehouse has loaded this journal up to {stored}, but it ends at {self._journal.end()}:"
-                " an old copy came back, or its end was lost; stop Tidegate, move journal.db away, start again"
+                " an old copy came back, or its end was lost; stop, move journal.db away, start again"
             )
         return stored
 
