@@ -35,6 +35,35 @@ tidegate serve --port 0 --json              a free port; the first line says whi
 tidegate serve --data-dir /srv/tidegate --host 0.0.0.0 --workers 4
 """
 
+FIRST_GREETING = """
+Tidegate listens on {base_url}
+
+  client id     {client_id}
+  access token  {access_token}   (shown only now; keep it)
+  warehouse     {warehouse}
+
+Push a first record:
+
+  curl {base_url}/v2/import/push \\
+    -H 'Authorization: Bearer {access_token}' \\
+    -H 'Content-Type: application/json' \\
+    -d '[{{"client_id": {client_id}, "table_name": "hello", "sequence": 1, "action": "upsert",
+          "key_names": ["id"], "data": {{"id": 1, "greeting": "The tide is in"}}}}]'
+
+and see the table:
+
+  {command} sql 'SELECT * FROM hello'{place}
+"""
+
+LATER_GREETING = """
+Tidegate listens on {base_url}
+
+  client id     {client_id}
+  warehouse     {warehouse}
+
+Access tokens are shown once; `{command} tokens create{place}` makes another.
+"""
+
 
 def serve(
     data_dir: DataDir = None,
@@ -136,37 +165,10 @@ def _write_server_file(settings: Settings, about: dict[str, Any]) -> None:
 
 def _greet(settings: Settings, about: dict[str, Any], started: FirstStart | None) -> None:
     """Say where we are; after the first start also the token, once, and two lines to paste."""
-    say = typer.echo
-    command = _own_command()
-    place = (
-        ""
-        if settings.data_dir == Path("tidegate-data")
-        else f" --data-dir {shlex.quote(str(settings.data_dir))}"
-    )
-    say(f"\nTidegate listens on {about['base_url']}\n")
-    if started is None:
-        say(f"  client id     {about['client_id']}")
-        say(f"  warehouse     {about['warehouse']}")
-        say(f"\nAccess tokens are shown once; `{command} tokens create{place}` makes another.\n")
-        return
-    record = {
-        "client_id": about["client_id"],
-        "table_name": "hello",
-        "sequence": 1,
-        "action": "upsert",
-        "key_names": ["id"],
-        "data": {"id": 1, "greeting": "The tide is in"},
-    }
-    say(f"  client id     {about['client_id']}")
-    say(f"  access token  {about['access_token']}   (shown only now; keep it)")
-    say(f"  warehouse     {about['warehouse']}")
-    say("\nPush a first record:\n")
-    say(f"  curl {about['base_url']}/v2/import/push \\")
-    say(f"    -H 'Authorization: Bearer {about['access_token']}' \\")
-    say("    -H 'Content-Type: application/json' \\")
-    say(f"    -d '[{json.dumps(record)}]'")
-    say("\nand see the table:\n")
-    say(f"  {command} sql 'SELECT * FROM hello'{place}\n")  # noqa: S608 - a command line to show
+    is_default = settings.data_dir == Path("tidegate-data")
+    place = "" if is_default else f" --data-dir {shlex.quote(str(settings.data_dir))}"
+    greeting = LATER_GREETING if started is None else FIRST_GREETING
+    typer.echo(greeting.format(**about, command=_own_command(), place=place))
 
 
 def _own_command() -> str:
