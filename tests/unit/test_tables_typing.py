@@ -16,7 +16,7 @@ from tests.arrivals import DUCKDB_LIKE, arrival, prepared, rejections, rows_of, 
 from tidegate.instants import parse_instant
 from tidegate.tables.branches import Branch, branches
 from tidegate.tables.canonical import canonical_value
-from tidegate.tables.model import Type
+from tidegate.tables.model import CreateTable, Type
 from tidegate.tables.reading import Reading, read_by_value, read_column
 
 NUMBER = {"type": "number"}
@@ -297,6 +297,25 @@ def test_a_rejected_record_decides_no_type() -> None:
     """The first value of a record that is rejected anyway does not type the column. (L23)"""
     load = prepared(arrival({"id": 1, "a": "x", "b": [1]}, {"id": 2, "a": 5}))
     assert [{"id": 2, "a": 5}] == rows_of(load)
+
+
+def test_a_record_that_does_not_fit_one_column_decides_no_other() -> None:
+    """Whether the column it does not fit was there before, or is as new as the other. (L23)"""
+    here = [
+        change.table
+        for change in prepared(arrival({"id": 0, "old": 1})).changes
+        if isinstance(change, CreateTable)
+    ]
+    data: list[dict[str, Any]] = [
+        {"id": 1, "a": 1.5, "old": "x"},
+        {"id": 2, "b": True},
+        {"id": 3, "c": "x", "b": "no"},
+        {"id": 4, "a": 5, "c": 6},
+    ]
+    assert [data[1], data[3]] == [
+        {name: value for name, value in row.items() if value is not None}
+        for row in rows_of(prepared(arrival(*data), tables=here))
+    ]
 
 
 def test_a_key_of_another_type_has_its_own_reason() -> None:

@@ -118,9 +118,8 @@ def _settle(target: Target, rows: Rows, planned: Planned) -> tuple[Rows, _Settle
     """
     Give every column one type, setting aside the records that cannot be stored, until the rest can.
 
-    A column's type is the warehouse's, or that of the first value of a record that is otherwise sound: so
-    records refused for reasons of their own go first, then types are settled, then misfits go. Each round
-    sets aside at least one record, and after the types are settled there is at most one more round.
+    Records refused for reasons of their own go first, then types are settled and misfits go: three rounds
+    at most, since neither leaves anything for a second time.
     """
     types: dict[str, Type] = {}
     while True:
@@ -177,28 +176,45 @@ def _missing_keys(target: Target, slots: Mapping[str, Slot], count: int) -> Refu
 def _misfits(
     target: Target, slots: Mapping[str, Slot], readings: Mapping[str, Reading], types: dict[str, Type]
 ) -> Refused:
-    """Settle the types of columns that have none yet, and find the values of another type."""
+    """
+    Settle the types of columns that have none yet, and find the records that do not fit.
+
+    Mostly every column has one type and nothing is to be decided. Otherwise records are taken in order: one
+    that fits all types settled so far settles those of its other columns, any other is refused.
+    """
+    held: dict[str, Type | None] = {key: slot.existing.type for key, slot in slots.items() if slot.existing}
+    held |= types
+    found = {key: list(readings[key].arrays) for key in slots if readings[key].arrays}
+    if all([held.get(key, kinds[0])] == kinds for key, kinds in found.items()):
+        types |= {key: kinds[0] for key, kinds in found.items()}
+        return {}
     keys = {
         identity(name_column(name, target.capabilities).text, target.capabilities)
         for name in target.key_names
     }
+    ordered = sorted(found, key=lambda key: key not in keys)
+    valid = [
+        (key, kind, array.is_valid().to_pylist())
+        for key in ordered
+        for kind, array in readings[key].arrays.items()
+    ]
     refused: Refused = {}
-    for key, slot in slots.items():
-        arrays = readings[key].arrays
-        if not arrays:
-            continue
-        held = slot.existing.type if slot.existing is not None else types.setdefault(key, next(iter(arrays)))
-        for found, array in arrays.items():
-            if found is held:
-                continue
-            held_text = held or (slot.existing.native if slot.existing is not None else "")
-            reason = (
-                reasons.key_type(slot.name)
-                if key in keys
-                else reasons.other_type(slot.name, found, held_text)
-            )
-            refused |= dict.fromkeys(pc.indices_nonzero(array.is_valid()).to_pylist(), reason)
+    for row in range(len(valid[0][2])):
+        here = [(key, kind) for key, kind, is_valid in valid if is_valid[row]]
+        misfit = next(((key, kind) for key, kind in here if held.get(key, kind) is not kind), None)
+        if misfit is None:
+            held |= here
+        else:
+            refused[row] = _misfit_reason(slots[misfit[0]], misfit[1], held[misfit[0]], misfit[0] in keys)
+    types |= {key: kind for key, kind in held.items() if kind is not None}
     return refused
+
+
+def _misfit_reason(slot: Slot, found: Type, held: Type | None, is_key: bool) -> str:
+    if is_key:
+        return reasons.key_type(slot.name)
+    native = slot.existing.native if slot.existing is not None else ""
+    return reasons.other_type(slot.name, found, held or native)
 
 
 def _system_columns(rows: Rows, capabilities: Capabilities) -> tuple[dict[str, pa.Array], Refused]:
