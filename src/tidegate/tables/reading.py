@@ -7,6 +7,7 @@ Uniform columns, which are nearly all, are read by native code; every other goes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -41,6 +42,8 @@ _NOT_NATIVE = (pa.ArrowException, OverflowError, UnicodeEncodeError, ValueError,
 _TEXT_BRANCHES = {Branch.INSTANT, Branch.DECIMAL_TEXT, Branch.DATE, Branch.STRING}
 _NUMBER_BRANCHES = {Branch.INTEGER, Branch.NUMBER, Branch.DECIMAL}
 _NUMBERS = {int, float, Decimal}
+_FRACTION_AT = len("2026-01-13T10:20:30")
+_ZONE = re.compile("[Zz+-]")
 _YEARS_US = (INSTANT_MIN_NS // 1_000, INSTANT_MAX_NS // 1_000)
 
 
@@ -134,7 +137,7 @@ def _instants(values: list[Any], _scale: int, capabilities: Capabilities) -> Rea
     # Arrow also reads texts without seconds, which are no instants here; those have no colon in that place.
     if pc.all(pc.equal(pc.utf8_slice_codeunits(texts, 16, 17), ":")).as_py() is False:
         return None
-    array = texts.cast(TIMESTAMP)
+    array = _parsed(texts, next(value for value in values if value is not None))
     least, most = _YEARS_US
     if not _within(
         array.cast(pa.int64()),
@@ -143,6 +146,20 @@ def _instants(values: list[Any], _scale: int, capabilities: Capabilities) -> Rea
     ):
         return None
     return Reading(arrays={Type.TIMESTAMP: array}, refused={})
+
+
+def _parsed(texts: pa.Array, sample: str) -> pa.Array:
+    """
+    Parse date-times that are all written like `sample`; digits finer than a microsecond are cut.
+
+    The sample decides, since a failing attempt costs as much as reading the column value by value.
+    """
+    fraction, *zone = _ZONE.split(sample[_FRACTION_AT:], maxsplit=1)
+    fine = len(fraction) > len(".123456")
+    array = texts.cast(pa.timestamp("ns" if fine else "us", "UTC" if zone else None))
+    if fine:
+        array = pc.floor_temporal(array.cast(pa.int64()).cast(pa.timestamp("ns")), unit="microsecond")
+    return array.cast(TIMESTAMP)
 
 
 def _decimals(values: list[Any], scale: int, capabilities: Capabilities) -> Reading | None:
