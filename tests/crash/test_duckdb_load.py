@@ -132,3 +132,49 @@ def _load_and_kill(path: Path, *, moment_s: float) -> int:
         assert -signal.SIGKILL == loader.wait()
     # The last piece is a line that was cut off, or nothing.
     return max([told, *(int(line) for line in lines[:-1])])
+
+
+FULL = """
+import resource, signal, sys
+from tests.arrivals import arrival
+from tests.conformance.destinations import Warehouse, span
+from tidegate.errors import DestinationDown
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # so that a write over the limit is an error
+shop = Warehouse("duckdb", lambda: "/" + sys.argv[1])
+shop.load(arrival({"id": 0, "text": ""}), after=0, upto=1)
+data = [{"id": key, "text": str(key) * 1_000} for key in range(3_000)]
+parts = shop.prepare(arrival(*data, position=2)).parts
+resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, resource.RLIM_INFINITY))
+try:
+    shop.destination.load(parts, span(1, 2))
+    shop.destination.close()
+    print("loaded")
+except DestinationDown as exc:
+    print("down:", exc)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+try:
+    shop.destination.close()
+except DestinationDown as exc:
+    print("down:", exc)
+shop.destination.open()
+print("before:", shop.ask("select count(*) as n from cars")[0]["n"], shop.destination.position("journal-1"))
+shop.destination.load(parts, span(1, 2))
+print("after:", shop.ask("select count(*) as n from cars")[0]["n"], shop.destination.position("journal-1"))
+"""
+
+
+def test_a_load_without_room_is_told_and_leaves_nothing(
+    tmp_path: Path, exercised: Callable[[str], None]
+) -> None:
+    """A file that cannot grow is DestinationDown; once there is room the same process loads on. (D1, D4)"""
+    exercised("destination: duckdb, without room")
+    full = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path / "warehouse.duckdb")],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    lines = full.stdout.splitlines()
+    assert (0, "down:") == (full.returncode, full.stdout[:5]), full.stderr
+    assert ["before: 1 1", "after: 3000 2"] == lines[-2:]
