@@ -170,7 +170,9 @@ def test_a_batch_body_is_cut_behind_each_activation(
     assert expected == outline(batch(messages, **changes))
 
 
-LITERALS = st.from_regex(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
+LITERALS = st.from_regex(
+    r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,40})?([eE][+-]?[1-3]?[0-9]{1,2})?", fullmatch=True
+)
 
 
 @given(LITERALS)

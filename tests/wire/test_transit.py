@@ -16,7 +16,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tidegate.errors import MalformedBody, Refusal
-from tidegate.wire.content import TRANSIT
+from tidegate.records import Batch
+from tidegate.wire.answers import Answer, refusal_answer
+from tidegate.wire.content import JSON, TRANSIT
 from tidegate.wire.push import check_push, read_push
 from tidegate.wire.transit import CACHE_SIZE, decode_transit
 
@@ -377,3 +379,38 @@ def test_data_as_an_empty_array_is_not_an_object() -> None:
     with pytest.raises(Refusal) as caught:
         check_push(body, TRANSIT, 5)
     assert [{"data": ["can't be blank"]}] == getattr(caught.value, "reasons", None)
+
+
+PLAIN = (
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.sampled_from(["", "x", "text", "a b", "é"])
+)
+LOOK_ALIKE = st.fixed_dictionaries(
+    {
+        "client_id": st.just(5) | st.just(5) | st.just(5) | PLAIN,
+        "table_name": st.sampled_from("tu"),
+        "sequence": st.integers(0, 2**53) | st.sampled_from([1.0, 1.5, "1", True]),
+        "action": st.sampled_from(["upsert", "upsert", "upsert", "upsert", "switch_view", "x"]),
+    },
+    optional={
+        "key_names": st.just(["id"]) | st.just(["id"]) | PLAIN | st.lists(PLAIN, max_size=2),
+        "data": st.fixed_dictionaries({"id": PLAIN, "column": PLAIN | st.lists(PLAIN, max_size=2)}) | PLAIN,
+        "table_version": PLAIN,
+        "namespace": st.none() | PLAIN,
+        "time_extracted": st.just("2020-01-01T00:00:00Z") | PLAIN,
+        "bookmark_names": st.none() | st.lists(PLAIN, max_size=2),
+        "extra": PLAIN,
+    },
+)
+
+
+@given(st.lists(LOOK_ALIKE, min_size=1, max_size=5) | LOOK_ALIKE.map(lambda record: [record] * 4))
+def test_transit_and_json_of_the_same_records_have_one_outcome(records: list[dict[str, Any]]) -> None:
+    """The same records are accepted or refused alike, and read as the same batches. (W75)"""
+    outcomes: list[tuple[int, list[Batch] | Answer]] = []
+    for body, media_type in ((compact(records), TRANSIT), (json.dumps(records).encode(), JSON)):
+        try:
+            count = check_push(body, media_type, 5)
+            outcomes.append((count, read_push(body, media_type)))
+        except Refusal as refusal:
+            outcomes.append((0, refusal_answer(refusal)))
+    assert outcomes[0] == outcomes[1]

@@ -8,7 +8,6 @@ The short way decodes into `PushRecord` and looks at columns; whatever it does n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -28,8 +27,7 @@ from tidegate.wire.bounds import (
 from tidegate.wire.content import TRANSIT
 from tidegate.wire.decode import decode_as, decode_doubles, text_of
 from tidegate.wire.push_rules import PushRecord, keys_hold
-from tidegate.wire.transit import decode_transit
-from tidegate.wire.transit_values import datetime_text
+from tidegate.wire.transit_records import transit_records, transit_values
 
 _RECORDS = msgspec.json.Decoder(list[PushRecord], float_hook=double_number)
 
@@ -62,26 +60,12 @@ def read_push(body: bytes, media_type: str) -> list[Batch]:
 
 
 def _values(body: bytes, media_type: str) -> Any:
-    return _transit(body) if media_type == TRANSIT else decode_doubles(text_of(body))
-
-
-def _transit(body: bytes) -> Any:
-    """Decode Transit; an instant in `time_extracted` becomes the text it is in JSON."""
-    values = decode_transit(body)
-    for value in values if type(values) is list else ():
-        if type(value) is dict and type(moment := value.get("time_extracted")) is datetime:
-            value["time_extracted"] = datetime_text(moment)
-    return values
+    return transit_values(body) if media_type == TRANSIT else decode_doubles(text_of(body))
 
 
 def _decoded(body: bytes, media_type: str) -> list[PushRecord] | None:
     """Decode the short way; None when that does not do. Errors: MalformedBody, of Transit."""
-    if media_type != TRANSIT:
-        return decode_as(_RECORDS, text_of(body))
-    try:
-        return msgspec.convert(_transit(body), list[PushRecord])
-    except msgspec.ValidationError:
-        return None
+    return transit_records(body) if media_type == TRANSIT else decode_as(_RECORDS, text_of(body))
 
 
 def _short_way(body: bytes, media_type: str) -> list[PushRecord] | None:

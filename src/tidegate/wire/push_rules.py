@@ -37,13 +37,16 @@ _REASONS_MAX = 100
 """Most records, and most unknown keys of one record, that one answer names."""
 
 
+Action = Literal["upsert", "switch_view", "activate_version"]
+
+
 class PushRecord(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """One element of a push body. Optional fields that are null count as absent."""
 
     client_id: int
     table_name: str
     sequence: int
-    action: Literal["upsert", "switch_view", "activate_version"]
+    action: Action
     key_names: list[str] | None = None
     data: dict[str, Any] | None = None
     table_version: int | None = None

@@ -9,13 +9,14 @@ both forms, since every element tells which it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
 from typing import Any
 
 from tidegate.errors import MalformedBody
 from tidegate.wire.decode import decode_doubles, text_of
-from tidegate.wire.transit_values import SCALARS, key_text, scalar, tagged
+from tidegate.wire.transit_values import SCALARS, alike_scalars, key_text, scalar, tagged
 
 CACHE_SIZE = 44 * 44
 """Entries of the string cache; the next cacheable string empties it. Source: the Transit format."""
@@ -25,7 +26,8 @@ _LEVELS_MAX = 250
 _EXPANSION_MAX = 10
 """How many times its own length a body may grow by references to strings; real ones stay below 2."""
 
-_ROWS_MIN = 3
+_ALIKE_MIN = 3
+_UNCACHED = SCALARS.keys() | {"~~", "~^", "~`"}
 _LIST = {list}
 _FIRST = itemgetter(slice(0, 1))
 _FIRST_TWO = itemgetter(slice(0, 2))
@@ -35,12 +37,30 @@ _CODE_FIRST = ord("0")
 _CODE_BASE = 44
 
 
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Two or more maps with the same names, by column: `columns[i]` has the values of `names[i]`."""
+
+    names: list[str]
+    columns: Sequence[Sequence[Any]]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the maps."""
+        return [dict(zip(self.names, row)) for row in zip(*self.columns)]  # noqa: B905 - quicker unchecked
+
+
 def decode_transit(body: bytes) -> Any:
     """
     Decode a Transit body to None, bool, int, float, Decimal, str, aware datetime, list, and dict of str keys.
 
     Errors: MalformedBody says what is wrong.
     """
+    read = decode_columns(body)
+    return read.rows() if isinstance(read, Alike) else read
+
+
+def decode_columns(body: bytes) -> Any:
+    """Decode a Transit body as above, but to `Alike` when it is an array of maps that are plainly alike."""
     text = text_of(body)
     values = decode_doubles(text)
     try:
@@ -78,11 +98,16 @@ class _Reader:
 
     def root(self, values: Any) -> Any:
         """Read a body: its first record by itself, the others in columns if they are all alike."""
-        if type(values) is not list or len(values) < _ROWS_MIN or type(values[0]) is not list:
+        if type(values) is not list or len(values) < _ALIKE_MIN or type(values[0]) is not list:
             return self.value(values, 0)
         head = self.value(values[0], 1)
-        rows = self._rows(values[1:], 1)
-        return [head, *(rows if rows is not None else [self.value(each, 1) for each in values[1:]])]
+        rest = self._alike(values[1:], 1)
+        if rest is None:
+            return [head, *(self.value(each, 1) for each in values[1:])]
+        if type(head) is not dict or list(head) != rest.names:
+            return [head, *rest.rows()]
+        columns = [[first, *column] for first, column in zip(head.values(), rest.columns, strict=True)]
+        return Alike(rest.names, columns)
 
     # --- Strings -------------------------------------------------------------------------------------------
 
@@ -213,14 +238,14 @@ class _Reader:
             read[name] = self.value(each, level)
         return read
 
-    # --- Rows: many maps of one shape ----------------------------------------------------------------------
+    # --- Many maps of one shape ----------------------------------------------------------------------------
 
-    def _rows(self, nodes: Sequence[Any], level: int) -> list[dict[str, Any]] | None:
+    def _alike(self, nodes: Sequence[Any], level: int) -> Alike | None:
         """
         Read maps with the same keys column by column; None when they are not that plain.
 
         Nothing here changes the cache or counts against the expansion, so the order does not matter, and
-        the caller may begin anew row by row.
+        the caller may begin anew map by map.
         """
         if set(map(type, nodes)) != _LIST or len(set(map(len, nodes))) != 1 or level > _LEVELS_MAX:
             return None
@@ -229,36 +254,35 @@ class _Reader:
         if len(columns) % 2 == 0 or columns[0][0] != _MAP or not all(map(_is_constant, (columns[0], *keys))):
             return None
         raw_keys = [column[0] for column in keys]
-        if not all(map(_leaves_cache, raw_keys)):
+        if not raw_keys or not all(map(_leaves_cache, raw_keys)):
             return None
         names = [self._key(raw, level) for raw in raw_keys]
         values = [self._column(column, level + 1) for column in columns[2::2]]
-        if None in values:
-            return None
-        return [dict(zip(names, row)) for row in zip(*values)]  # noqa: B905 - twice as quick unchecked
+        read = [column for column in values if column is not None]
+        return Alike(names, read) if len(read) == len(values) else None
 
     def _column(self, column: Sequence[Any], level: int) -> Sequence[Any] | None:
         """Read the values of one field in many maps; None when one of them is not plain."""
         kinds = set(map(type, column))
         if kinds == _LIST:
-            rows = self._rows(column, level)
-            return rows if rows is not None else _plain_lists(column)
+            alike = self._alike(column, level)
+            return alike.rows() if alike is not None else _plain_lists(column)
         if list in kinds or dict in kinds:
             return None
-        return _scalars(column) if str in kinds else column
+        if str not in kinds:
+            return column
+        return _scalars(column, column if len(kinds) == 1 else [each for each in column if type(each) is str])
 
 
-def _scalars(column: Sequence[Any]) -> Sequence[Any] | None:
-    """Read scalars, some of them strings; None when a string refers to the cache, or would be cached."""
-    texts = [each for each in column if type(each) is str]
+def _scalars(column: Sequence[Any], texts: Sequence[str]) -> Sequence[Any] | None:
+    """Read scalars, `texts` among them; None when one refers to the cache, or would be cached."""
     if _MARKS.isdisjoint(map(_FIRST, texts)):
         return column
     starts = set(map(_FIRST_TWO, texts))
-    if any(start[:1] in _MARKS and start not in SCALARS for start in starts):
+    if any(start[:1] in _MARKS and start not in _UNCACHED for start in starts):
         return None
-    if len(starts) == 1 and len(texts) == len(column):
-        read = SCALARS[starts.pop()]
-        return [read(each[2:]) for each in texts]
+    if len(starts) == 1 and len(texts) == len(column) and starts <= SCALARS.keys():
+        return alike_scalars(starts.pop(), [each[2:] for each in texts])
     return [scalar(each) if type(each) is str else each for each in column]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, Inexact
 from typing import Any
@@ -226,3 +226,26 @@ TAGS: dict[str, Callable[[Any], Any]] = {
 
 SCALARS = {f"~{tag}": read for tag, read in TAGS.items() if len(tag) == 1 and tag not in ":$"}
 """How each typed scalar is read from behind its first two characters, but for those that may be cached."""
+
+
+def alike_scalars(start: str, reps: Sequence[str]) -> list[Any]:
+    """
+    Read many typed scalars that begin alike.
+
+    Shape: `start` is a key of `SCALARS`, `reps` what stands behind it. Integers and instants, which nearly
+    every record has, are looked at together and turned in native code.
+    """
+    if start in _WHOLE_NUMBERS and all(reps) and max(map(len, reps)) <= _INT64_DIGITS:
+        digits = "".join(reps)
+        if digits.isdecimal() and digits.isascii():
+            whole = list(map(int, reps))
+            if start != "~m":
+                return whole
+            if max(whole) <= _MILLISECONDS_MAX:
+                return [_EPOCH + timedelta(0, 0, 0, each) for each in whole]
+    return list(map(SCALARS[start], reps))
+
+
+_WHOLE_NUMBERS = frozenset(("~i", "~n", "~m"))
+_INT64_DIGITS = 19
+_MILLISECONDS_MAX = 253_402_300_799_999  # the end of the year 9999
