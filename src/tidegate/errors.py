@@ -6,7 +6,7 @@ Every failure Tidegate names, in one tree.
     │   ├── NotFound 404             MethodNotAllowed 405
     │   ├── InvalidRegion 401        NotAuthorized 401       SourceNotActive 401
     │   ├── ClientIdMissing 401      ClientMismatch 403
-    │   ├── UnsupportedContentType 415
+    │   ├── UnsupportedContentType 415                       UnsupportedContentEncoding 415
     │   ├── BodyTooLarge 413         BodyTooSlow 408
     │   ├── MalformedBody 400        ArrayExpected 400       RecordCountOutOfBounds 400
     │   ├── RecordsRefused 422       (push and validate)
@@ -32,7 +32,7 @@ are contracts: they stand in `tidegate.wire.answers`, rendered from the fields k
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 
@@ -62,9 +62,13 @@ class NotFound(Refusal):
 
 
 class MethodNotAllowed(Refusal):
-    """The path exists, the method does not; answered in plain text."""
+    """The path exists, the method does not; answered in plain text. Shape: `allowed` are those it takes."""
 
     code, status = "method_not_allowed", 405
+
+    def __init__(self, method: str, path: str, allowed: Iterable[str]) -> None:
+        super().__init__(f"{method} is not for {path}")
+        self.allowed = sorted(allowed)
 
 
 class InvalidRegion(Refusal):
@@ -105,6 +109,17 @@ class UnsupportedContentType(Refusal):
     def __init__(self, media_type: str, *, batch: bool) -> None:
         super().__init__(f"content type {media_type!r} is not supported")
         self.media_type = media_type
+        self.batch = batch
+
+
+class UnsupportedContentEncoding(Refusal):
+    """The body is encoded in a way, or more than once, that nobody undoes. `batch` answers in plain text."""
+
+    code, status = "unsupported_content_encoding", 415
+
+    def __init__(self, encoding: str, *, batch: bool) -> None:
+        super().__init__(f"content encoding {encoding!r} is not supported")
+        self.encoding = encoding
         self.batch = batch
 
 

@@ -74,6 +74,14 @@ CASES: dict[str, tuple[Refusal, int, str]] = {
             'Please send application/json or application/transit+json"}'
         ),
     ),
+    "other content encoding": (
+        errors.UnsupportedContentEncoding("gzip, zstd", batch=False),
+        415,
+        (
+            '{"status": "ERROR", "message": "Unsupported content-encoding gzip, zstd. '
+            'Please send gzip, zstd or identity"}'
+        ),
+    ),
     "records refused": (
         errors.RecordsRefused(["a text", {"key_names": ["can't be blank"]}]),
         422,
@@ -105,15 +113,27 @@ def test_a_refusal_has_its_documented_answer(case: str) -> None:
 @pytest.mark.parametrize(
     ("refusal", "expected"),
     [
-        (errors.MethodNotAllowed(), Answer(405, "text/plain", b"Method not allowed.")),
+        (
+            errors.MethodNotAllowed("PUT", "/x", {"HEAD", "GET"}),
+            Answer(405, "text/plain", b"Method not allowed.", (("Allow", "GET, HEAD"),)),
+        ),
         (
             errors.UnsupportedContentType("text/csv", batch=True),
             Answer(415, "text/plain", b"Content-Type must be application/json"),
         ),
+        (
+            errors.UnsupportedContentEncoding("br", batch=True),
+            Answer(
+                415,
+                "text/plain",
+                b"Content-Encoding must be gzip, zstd or identity",
+                (("Accept-Encoding", "gzip, zstd"),),
+            ),
+        ),
     ],
 )
-def test_two_refusals_are_plain_text(refusal: Refusal, expected: Answer) -> None:
-    """The wrong method, and the wrong content type on batch, are answered in plain text. (W14)"""
+def test_three_refusals_are_plain_text(refusal: Refusal, expected: Answer) -> None:
+    """The wrong method, and the wrong content type or encoding on batch, are in plain text. (W14, W15)"""
     assert expected == refusal_answer(refusal)
 
 

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tidegate.errors import Failed, MethodNotAllowed, Refusal
-from tidegate.gate.body import Disconnected
+from tidegate.errors import BodyTooLarge, BodyTooSlow, Failed, MethodNotAllowed, Refusal
+from tidegate.gate.body import Disconnected, discard_rest
 from tidegate.gate.endpoints import Exchange, ImportApi
 from tidegate.gate.ports import ASGIApp, Receive, Scope, Send
 from tidegate.wire.answers import Answer, refusal_answer
@@ -59,14 +59,15 @@ class Gate:
         begun = time.perf_counter()
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
         exchange = Exchange(route.name, _request_id(headers), headers, receive)
-        outcome = ""
+        outcome, cut_off = "", False
         try:
             if scope["method"] not in route.methods:
-                raise MethodNotAllowed(f"{scope['method']} is not for {scope['path']}")  # noqa: TRY301 - answered below like every refusal
+                raise MethodNotAllowed(scope["method"], scope["path"], route.methods)  # noqa: TRY301 - answered below like every refusal
             answer = await route.handler(exchange)
             outcome = OUTCOMES[answer.status]
         except Refusal as exc:
             outcome, answer = exc.code, refusal_answer(exc)
+            cut_off = isinstance(exc, BodyTooLarge | BodyTooSlow) and not exchange.body_ended
             self._note_refusal(exchange, exc)
         except Disconnected as exc:
             self._seen(exchange, exc.code, 0, begun)
@@ -74,7 +75,7 @@ class Gate:
         except Exception as exc:  # noqa: BLE001 - the top of a request: whatever it was, the client gets an answer
             outcome, answer = Failed.code, refusal_answer(Failed("unexpected failure"))
             self._log.error("failed", request_id=exchange.request_id, endpoint=route.name, exc_info=exc)
-        await _send(send, answer, exchange.request_id)
+        await _send(send, answer, exchange.request_id, rest_of=receive if cut_off else None)
         self._seen(exchange, outcome, answer.status, begun)
 
     def _note_refusal(self, exchange: Exchange, exc: Refusal) -> None:
@@ -122,12 +123,20 @@ def _request_id(headers: Mapping[bytes, bytes]) -> str:
     return sent.decode("ascii") if REQUEST_ID.fullmatch(sent) else os.urandom(12).hex()
 
 
-async def _send(send: Send, answer: Answer, request_id: str) -> None:
+async def _send(send: Send, answer: Answer, request_id: str, *, rest_of: Receive | None = None) -> None:
+    """Send an answer; when it comes in the middle of a body, throw away the rest of that and hang up."""
     headers = [
         (b"content-type", answer.content_type.encode()),
         (b"content-length", b"%d" % len(answer.body)),
         (b"x-request-id", request_id.encode()),
         *((name.encode(), value.encode()) for name, value in answer.headers),
     ]
+    if rest_of is not None:
+        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if rest_of is not None:
+        await send({"type": "http.response.body", "body": answer.body, "more_body": True})
+        await discard_rest(rest_of)
+        await send({"type": "http.response.body", "body": b""})
+        return
     await send({"type": "http.response.body", "body": answer.body})

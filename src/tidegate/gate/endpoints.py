@@ -19,6 +19,7 @@ from tidegate.errors import (
     SourceNotActive,
     TimedOut,
     Unavailable,
+    UnsupportedContentEncoding,
     UnsupportedContentType,
 )
 from tidegate.gate.admission import Admission
@@ -29,6 +30,7 @@ from tidegate.records import Endpoint, Request
 from tidegate.settings import Settings
 from tidegate.wire.answers import ACCEPTED, QUEUED, VALID, Answer, status_answer
 from tidegate.wire.content import JSON, TRANSIT, bearer_token, media_type
+from tidegate.wire.encoding import ENCODINGS, IDENTITY, content_encoding, decoded
 
 CHECKED_INLINE_BYTES_MAX = 200_000
 """Larger bodies are checked in a thread: 200 KB take about a millisecond, a fair turn for one client."""
@@ -47,6 +49,7 @@ class Exchange:
     source_id: int | None = None
     records: int = 0
     body_bytes: int = 0
+    body_ended: bool = False
     position: int | None = None
 
 
@@ -114,22 +117,32 @@ class ImportApi:
         sent = media_type(_text(exchange.headers, b"content-type"))
         if sent not in ((JSON,) if keep is Endpoint.BATCH else (JSON, TRANSIT)):
             raise UnsupportedContentType(sent, batch=keep is Endpoint.BATCH)
+        encoding = content_encoding(_text(exchange.headers, b"content-encoding"))
+        if encoding not in ENCODINGS:
+            raise UnsupportedContentEncoding(encoding, batch=keep is Endpoint.BATCH)
         body_bytes_max = self.settings.body_bytes_max
         declared = int(exchange.headers.get(b"content-length", body_bytes_max))
         if declared > body_bytes_max:
             raise BodyTooLarge(declared, body_bytes_max)
-        async with self.admission.room(declared):
-            body = await read_body(
+        room_bytes = declared if encoding == IDENTITY else declared + body_bytes_max
+        async with self.admission.room(room_bytes):
+            received = await read_body(
                 exchange.receive, body_bytes_max=body_bytes_max, wait_s_max=self.settings.body_wait_s_max
             )
-            exchange.body_bytes = len(body)
+            exchange.body_ended = True
+            exchange.body_bytes = len(received)
             if not grant.active:
                 raise SourceNotActive("the source is paused or deleted")
-            if len(body) <= CHECKED_INLINE_BYTES_MAX:
-                records = check(body, sent, grant)
+
+            def decode_and_check() -> tuple[bytes, int]:
+                text = decoded(received, encoding, bytes_max=body_bytes_max)
+                return text, check(text, sent, grant)
+
+            if encoding == IDENTITY and len(received) <= CHECKED_INLINE_BYTES_MAX:
+                body, records = decode_and_check()
             else:
                 loop = asyncio.get_running_loop()
-                records = await loop.run_in_executor(self.checker, check, body, sent, grant)
+                body, records = await loop.run_in_executor(self.checker, decode_and_check)
             if keep is not None:
                 exchange.position = await self._append(exchange, grant, keep, sent, records, body)
             exchange.records = records

@@ -61,7 +61,7 @@ def refusal_answer(refusal: Refusal) -> Answer:
     """
     text = _TEXTS.get(type(refusal))
     if text is not None and getattr(refusal, "batch", True):
-        return Answer(refusal.status, TEXT, text)
+        return Answer(refusal.status, TEXT, text, _headers(refusal))
     say = _BODIES.get(type(refusal))
     body = say(refusal) if say else {"message": "Internal Server Error"}
     return _json(refusal.status, body, *_headers(refusal))
@@ -71,8 +71,10 @@ def _headers(refusal: Refusal) -> tuple[tuple[str, str], ...]:
     match refusal:
         case errors.Unavailable(retry_after_s=seconds):
             return (("Retry-After", str(seconds)),)
-        case errors.BodyTooSlow():
-            return (("Connection", "close"),)
+        case errors.MethodNotAllowed(allowed=allowed):
+            return (("Allow", ", ".join(allowed)),)
+        case errors.UnsupportedContentEncoding():
+            return (("Accept-Encoding", _COMPRESSED),)
         case _:
             return ()
 
@@ -80,14 +82,23 @@ def _headers(refusal: Refusal) -> tuple[tuple[str, str], ...]:
 _TEXTS: dict[type[Refusal], bytes] = {
     errors.MethodNotAllowed: b"Method not allowed.",
     errors.UnsupportedContentType: b"Content-Type must be application/json",
+    errors.UnsupportedContentEncoding: b"Content-Encoding must be gzip, zstd or identity",
 }
-"""The two refusals that are not JSON; the second only on batch."""
+"""The refusals that are not JSON; those after the first only on batch."""
+
+_COMPRESSED = "gzip, zstd"
 
 
 def _unsupported(refusal: errors.UnsupportedContentType) -> dict[str, Any]:
     found = refusal.media_type[:ECHO_CHARS_MAX]
     wanted = "application/json or application/transit+json"
     return {"status": "ERROR", "message": f"Unsupported content-type {found}. Please send {wanted}"}
+
+
+def _unsupported_encoding(refusal: errors.UnsupportedContentEncoding) -> dict[str, Any]:
+    found = refusal.encoding[:ECHO_CHARS_MAX]
+    said = f"Unsupported content-encoding {found}. Please send gzip, zstd or identity"
+    return {"status": "ERROR", "message": said}
 
 
 def _too_large(refusal: errors.BodyTooLarge) -> dict[str, Any]:
@@ -123,6 +134,7 @@ _BODIES: dict[type[Refusal], Callable[[Any], dict[str, Any]]] = {
     errors.ClientIdMissing: _always({"status": "ERROR", "error": "Not Authenticated.", "errors": None}),
     errors.ClientMismatch: _always({"status": "ERROR", "error": "Forbidden", "errors": _MISMATCH}),
     errors.UnsupportedContentType: _unsupported,
+    errors.UnsupportedContentEncoding: _unsupported_encoding,
     errors.BodyTooLarge: _too_large,
     errors.BodyTooSlow: _always({"message": "Request Timeout"}),
     errors.MalformedBody: _malformed,
