@@ -108,7 +108,9 @@ def _print(reader: pa.RecordBatchReader, shape: Shape) -> None:
         rows_max = max(10, screen.height - 8) if screen.is_terminal else TABLE_ROWS_MAX
         width = screen.width if screen.is_terminal else None
         table, note = sql_table.table(reader.schema, _batches(reader), rows_max=rows_max, width=width)
-        screen.print(table, width=width or sql_table.WIDTH_MAX, crop=False)
+        if width is None:
+            screen.width = sql_table.WIDTH_MAX  # a file or a pipe has room for every column
+        screen.print(table, crop=False)
         err_console().print(note, style="dim", markup=False, highlight=False, soft_wrap=True)
         return
     write = {
