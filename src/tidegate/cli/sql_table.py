@@ -104,8 +104,7 @@ def _note(shown: int, found: int, left_out: Sequence[str]) -> str:
     rows = f"{found:,} row{'' if found == 1 else 's'}"
     parts = [rows if shown == found else f"first {shown:,} of {rows}"]
     if left_out:
-        parts.append(
-            f"{len(left_out)} column{'' if len(left_out) == 1 else 's'} left out ({', '.join(left_out[:5])}{', …' * (len(left_out) > 5)})"
-        )
+        names = ", ".join([*left_out[:5], *(["…"] if len(left_out) > 5 else [])])
+        parts.append(f"{len(left_out)} column{'' if len(left_out) == 1 else 's'} left out ({names})")
     more = "; --format jsonl or csv prints all" if len(parts) > 1 or shown < found else ""
     return ", ".join(parts) + more
