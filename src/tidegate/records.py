@@ -35,7 +35,8 @@ class Request:
     One accepted request, as the journal keeps it.
 
     Shape: `body` is the bytes received (content encoding removed), `record_count` counts its records or
-    messages. Units: `received_at_ms` is milliseconds since 1970 UTC.
+    messages. `idempotency_key` is for `Journal.append` alone, which keeps a request and its repetitions once;
+    a request that was read has none. Units: `received_at_ms` is milliseconds since 1970 UTC.
     """
 
     source_id: int
@@ -45,6 +46,7 @@ class Request:
     record_count: int
     request_id: str
     body: bytes
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.errors import JournalFull
-from tidegate.journal import Journal, MemoryJournal, SqliteJournal
+from tidegate.journal import Journal, KeyReused, MemoryJournal, Placed, SqliteJournal
+from tidegate.journal.repeats import KEYS_MS, keys_max
 from tidegate.records import Endpoint, Entry, Request
 
 NOW_MS = 1_700_000_000_000
@@ -331,9 +333,156 @@ def test_closing_is_safe_to_repeat(place: Place) -> None:
     assert 1 == place.open().end()
 
 
+def keyed(body: bytes = b'{"id": 1}', key: str = "k", **fields: Any) -> Request:
+    """Make a request that carries an idempotency key."""
+    return a_request(body, idempotency_key=key, **fields)
+
+
+def test_a_request_sent_again_with_its_key_is_kept_once(place: Place) -> None:
+    """A repetition gets the position of the first one, in whatever call and after a restart. (J10)"""
+    journal = place.open()
+    placed = [*journal.append([keyed(), a_request(), keyed()]), *journal.append([keyed()])]
+    journal.close()
+    journal = place.open()
+    placed += journal.append([keyed(), a_request()])
+    assert [1, 2, 1, 1, 1, 3] == placed
+    assert [1, 2, 3] == positions(everything(journal))
+
+
+def test_what_differs_between_attempts_alone_does_not_matter(place: Place) -> None:
+    """The time, the request id and the count of a repetition are its own. (J10)"""
+    journal = place.open()
+    journal.append([keyed()])
+    again = keyed(received_at_ms=NOW_MS + 5, request_id="r-2", record_count=4)
+    assert ([1], 1) == (journal.append([again]), journal.end())
+
+
+def test_a_key_belongs_to_its_source(place: Place) -> None:
+    """Two sources may use the same key without knowing of each other. (J10)"""
+    journal = place.open()
+    assert [1, 2] == journal.append([keyed(source_id=1), keyed(source_id=2)])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        keyed(b'{"id": 2}'),
+        keyed(endpoint=Endpoint.PUSH),
+        keyed(content_type="application/transit+json"),
+    ],
+    ids=["body", "endpoint", "content type"],
+)
+def test_a_key_used_for_something_else_is_told_and_nothing_kept(place: Place, other: Request) -> None:
+    """A key that comes with other contents is refused alone: its neighbours are kept. (J10)"""
+    journal = place.open()
+    assert [1] == journal.append([keyed()])
+    assert [2, KeyReused(1), 3] == journal.append([a_request(), other, a_request()])
+    assert [4, KeyReused(4)] == journal.append([keyed(b"x", "new"), keyed(b"y", "new")])
+    assert ([1], 4) == (journal.append([keyed()]), journal.end())
+
+
+def test_a_key_is_known_in_every_opening(place: Place) -> None:
+    """What one process accepted, another one knows again at once. (J10)"""
+    one, two = place.open(), place.open()
+    assert [[1], [1], [2], [2]] == [
+        journal.append([keyed(key=key)]) for journal, key in ((one, "a"), (two, "a"), (two, "b"), (one, "b"))
+    ]
+
+
+def test_two_openings_that_append_at_once_keep_one_entry_for_each_key(place: Place) -> None:
+    """Of attempts that race, one is kept, and all are told its position. (J2, J10)"""
+    journals = [place.open(), place.open()]
+    told: list[list[Placed]] = [[], []]
+    start = threading.Barrier(2)
+
+    def race(index: int) -> None:
+        start.wait()
+        for number in range(100):
+            told[index] += journals[index].append([keyed(key=f"k{number}"), a_request()])[:1]
+
+    racing = [threading.Thread(target=race, args=(index,)) for index in range(2)]
+    for each in racing:
+        each.start()
+    for each in racing:
+        each.join()
+    assert told[0] == told[1]
+    assert (100, 300) == (len(set(told[0])), journals[0].end())
+
+
+def test_keys_and_sources_of_any_kind_are_told_apart(place: Place) -> None:
+    """Nothing but the very same key of the very same source is a repetition. (J10)"""
+    names = [(0, ""), (0, "0"), (1, ""), (-1, ""), (0, "\ud800"), (0, "\x00"), (2**63 - 1, "é" * 255)]
+    journal = place.open()
+    requests = [keyed(key=key, source_id=source_id) for source_id, key in names]
+    assert list(range(1, 8)) == journal.append(requests) == journal.append(requests)
+
+
+def test_a_key_outlives_its_entry(place: Place) -> None:
+    """A request may be repeated though its entry was loaded and freed. (J10)"""
+    journal = place.open(retention_s=0)
+    journal.append([keyed()])
+    journal.trim(1)
+    assert ([], [1], 1) == (everything(journal), journal.append([keyed()]), journal.end())
+
+
+def test_a_key_is_known_for_a_day_and_forgotten_then(place: Place) -> None:
+    """Until 24 hours are over trimming forgets no key, and then it does. (J10)"""
+    journal = place.open()
+    journal.append([keyed(key=str(number)) for number in range(300)])
+    place.now_ms += KEYS_MS - 1
+    journal.append([keyed(key="later")])
+    journal.trim(0)
+    assert [1, 300] == journal.append([keyed(key="0"), keyed(key="299")])
+    place.now_ms += 1
+    journal.trim(0)
+    assert [302, 303, 301] == journal.append([keyed(key="0"), keyed(key="299"), keyed(key="later")])
+
+
+def test_a_clock_set_back_forgets_no_key(place: Place) -> None:
+    """A key that seems to come from the future is known all the same. (J10)"""
+    journal = place.open()
+    journal.append([keyed()])
+    place.now_ms -= 10 * KEYS_MS
+    journal.trim(0)
+    assert [1] == journal.append([keyed()])
+
+
+def test_keys_beyond_their_room_are_forgotten_from_the_oldest_on(place: Place) -> None:
+    """However many keys come within a day, trimming keeps the newest that have room. (J7, J10)"""
+    journal = place.open(bytes_max=1_000_000)
+    count = keys_max(1_000_000) + 500
+    for first in range(0, count, 100):
+        end = journal.append([keyed(key=str(number)) for number in range(first, first + 100)])[-1]
+        assert isinstance(end, int)
+        journal.trim(end)
+    end = journal.end()
+    assert [end + 1, end] == journal.append([keyed(key="0"), keyed(key=str(end - 1))])
+
+
+def test_a_full_journal_still_knows_what_it_kept(place: Place) -> None:
+    """A repetition needs no room; a refused request leaves no key behind. (J1, J10)"""
+    journal = place.open(bytes_max=1_000_000)
+    journal.append([keyed()])
+    count = fill(journal, 50_000) + 1
+    big = keyed(noise(60_000), "big")
+    with pytest.raises(JournalFull):
+        journal.append([big])
+    assert [1] == journal.append([keyed()])
+    journal.trim(count)
+    assert [count + 1] == journal.append([big])
+
+
+def test_a_request_that_was_read_has_no_key(place: Place) -> None:
+    """The key is for accepting; nobody's keys are stored or shown. (J4, J10)"""
+    journal = place.open()
+    journal.append([keyed()])
+    assert [a_request()] == [entry.request for entry in everything(journal)]
+
+
 BODIES = st.binary(max_size=300) | st.integers(1, 5_000).map(lambda n: b'{"id": 12345}' * n)
+KEYS = st.none() | st.sampled_from(["a", "b"])
 STEPS = st.lists(
-    st.tuples(st.just("append"), st.lists(BODIES, min_size=1, max_size=5))
+    st.tuples(st.just("append"), st.lists(st.tuples(BODIES, KEYS), min_size=1, max_size=5))
     | st.tuples(st.just("trim"), st.integers(-5, 30))
     | st.tuples(st.just("read"), st.tuples(st.integers(0, 40), st.integers(0, 100_000)))
     | st.tuples(st.just("reopen"), st.none()),
@@ -348,14 +497,23 @@ class Model:
         self.place, self.retention_s = place, retention_s
         self.journal = place.open(retention_s=retention_s)
         self.bodies: list[bytes] = []
+        self.keys: dict[str, int] = {}
         self.loaded = 0
 
-    def append(self, bodies: list[bytes]) -> None:
-        """Positions count on from the end."""
-        first = len(self.bodies) + 1
-        self.bodies += bodies
-        given_out = self.journal.append([a_request(body) for body in bodies])
-        assert list(range(first, first + len(bodies))) == list(given_out)
+    def append(self, sent: list[tuple[bytes, str | None]]) -> None:
+        """Positions count on from the end; a key that was used has the position it was used at."""
+        expected = [self._place(body, key) for body, key in sent]
+        requests = [a_request(body, idempotency_key=key) for body, key in sent]
+        assert expected == list(self.journal.append(requests))
+
+    def _place(self, body: bytes, key: str | None) -> Placed:
+        if key in self.keys:
+            position = self.keys[key]
+            return position if self.bodies[position - 1] == body else KeyReused(position)
+        self.bodies.append(body)
+        if key is not None:
+            self.keys[key] = len(self.bodies)
+        return len(self.bodies)
 
     def trim(self, loaded: int) -> None:
         """The mark only moves forward, and not beyond the end."""
@@ -398,7 +556,7 @@ class Model:
 def test_any_sequence_of_calls_does_what_a_list_would(
     kind: str, steps: list[tuple[str, Any]], retention_s: float, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Calls in any order, reopening included, lose, double and reorder nothing. (J2, J4, J5)"""
+    """Calls in any order, reopening included, lose, double and reorder nothing. (J2, J4, J5, J10)"""
     place = Place(kind, tmp_path_factory.mktemp("journal"))
     model = Model(place, retention_s)
     for name, argument in steps:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,25 @@ def test_a_newer_release_s_journal_is_refused(tmp_path: Path) -> None:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(JournalUnusable, match="format 99"):
         open_journal(path)
+
+
+def test_a_journal_of_format_1_is_upgraded(tmp_path: Path) -> None:
+    """A journal made before idempotency keys keeps its entries and knows keys from now on. (J10)"""
+    path = tmp_path / "journal.db"
+    journal = open_journal(path)
+    journal.append([numbered_request("w", 0)])
+    journal.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE idempotency_keys")
+        connection.execute("PRAGMA user_version = 1")
+    looking = look(path)
+    assert 1 == looking.end()
+    looking.close()
+    journal, other = open_journal(path), open_journal(path)
+    request = replace(numbered_request("w", 1), idempotency_key="k")
+    assert [[2], [2]] == [each.append([request]) for each in (journal, other)]
+    journal.close()
+    other.close()
 
 
 def test_a_missing_folder_is_unavailable(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 """
-The journal's contract. Numbered rules J1 to J9: docs/specs/journal.md.
+The journal's contract. Numbered rules J1 to J10: docs/specs/journal.md.
 
 One process may append while others append and one reads and trims; each process opens its own.
 """
@@ -55,6 +55,18 @@ class Stats:
     bytes_max: int
 
 
+@dataclass(frozen=True, slots=True)
+class KeyReused:
+    """A request that was not kept: its key belongs to a request that sent something else (J10)."""
+
+    position: int
+    """Where that other request stands, or stood."""
+
+
+Placed = int | KeyReused
+"""What `append` says of one request: its position, or why it has none."""
+
+
 class Journal(Protocol):
     """Keeps accepted requests, in one order, until they are loaded and their retention is over."""
 
@@ -63,12 +75,14 @@ class Journal(Protocol):
         """Names this journal for ever; a destination keeps its position under this name (J9)."""
         ...
 
-    def append(self, requests: Sequence[Request]) -> Sequence[int]:
+    def append(self, requests: Sequence[Request]) -> Sequence[Placed]:
         """
         Put requests at the end, all or none, and return their positions.
 
         Shape: 1 or more requests -> as many positions, growing, greater than all before (J1, J2).
         On return they are committed and synced: a crash from here on loses nothing (J3).
+        A request whose `idempotency_key` its source has used within the last day is not kept again: it gets
+        the position of the earlier entry, or KeyReused when that one sent something else (J10).
         Errors: JournalFull (size limit or disk), JournalUnavailable; then nothing was kept.
         """
         ...

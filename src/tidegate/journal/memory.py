@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from threading import Lock
 
 from tidegate.errors import JournalFull
-from tidegate.journal.base import Reading, Stats
+from tidegate.journal.base import Placed, Reading, Stats
+from tidegate.journal.repeats import KEYS_MS, Known, keys_max, mark_of, sort_out
 from tidegate.records import Entry, Request
 
 ENTRY_BYTES = 100
@@ -37,22 +39,27 @@ class MemoryJournal:
         self._clock = clock
         self._lock = Lock()
         self._entries: list[Entry] = []
+        self._known: dict[bytes, tuple[Known, int]] = {}
         self._freed = 0
         self._loaded = 0
 
-    def append(self, requests: Sequence[Request]) -> Sequence[int]:
+    def append(self, requests: Sequence[Request]) -> Sequence[Placed]:
         """Put requests at the end, all or none, and return their positions. See `Journal.append`."""
         with self._lock:
-            needed = sum(len(request.body) + ENTRY_BYTES for request in requests)
-            while _bytes(self._entries) + needed > self._bytes_max:
+            found = sort_out([mark_of(request) for request in requests], self._find, self._end())
+            fresh = [replace(requests[index], idempotency_key=None) for index in found.fresh]
+            needed = sum(len(request.body) + ENTRY_BYTES for request in fresh)
+            while needed and _bytes(self._entries) + needed > self._bytes_max:
                 if self._freed == self._loaded:
                     raise JournalFull(
                         f"the journal in memory has reached its limit of {self._bytes_max} bytes"
                     )
                 self._free_oldest()
-            first = self._end() + 1
-            self._entries += [Entry(position, request) for position, request in enumerate(requests, first)]
-            return range(first, first + len(requests))
+            self._entries += [Entry(at, request) for at, request in enumerate(fresh, self._end() + 1)]
+            kept_at_ms = self._clock()
+            for mark, position in found.marks:
+                self._known[mark.name] = (Known(mark.content, position), kept_at_ms)
+            return found.placed
 
     def read(self, after: int, *, bytes_max: int) -> Reading:
         """Read entries with positions greater than `after`. See `Journal.read`."""
@@ -76,6 +83,7 @@ class MemoryJournal:
             self._loaded = max(self._loaded, min(loaded, self._end()))
             while self._freed < self._loaded and self._is_due():
                 self._free_oldest()
+            self._forget()
 
     def stats(self) -> Stats:
         """Return how full the journal is. See `Journal.stats`."""
@@ -106,6 +114,18 @@ class MemoryJournal:
             or _bytes(self._entries) > self._bytes_max // 2
             or self._entries[0].request.received_at_ms <= self._clock() - self._retention_ms
         )
+
+    def _find(self, name: bytes) -> Known | None:
+        found = self._known.get(name)
+        return None if found is None else found[0]
+
+    def _forget(self) -> None:
+        """Forget the oldest keys that are old enough, or too many (J10)."""
+        while self._known:
+            name, (_, kept_at_ms) = next(iter(self._known.items()))
+            if len(self._known) <= keys_max(self._bytes_max) and kept_at_ms > self._clock() - KEYS_MS:
+                break
+            del self._known[name]
 
     def _free_oldest(self) -> None:
         del self._entries[0]

@@ -18,9 +18,11 @@ from threading import Lock
 from typing import Any
 
 from tidegate.errors import JournalFull, JournalUnavailable
-from tidegate.journal.base import Reading, Stats
+from tidegate.journal.base import Placed, Reading, Stats
 from tidegate.journal.collecting import Collecting
 from tidegate.journal.packing import COLUMNS, Packed, Packer
+from tidegate.journal.repeats import KEY_BYTES, KEYS_MS, keys_max, mark_of, sort_out
+from tidegate.journal.repeats_table import find_key, forget_keys, note_keys
 from tidegate.journal.retention import (
     STEP_ENTRIES_MAX,
     Retention,
@@ -47,6 +49,9 @@ from tidegate.records import Request
 TRIM_STEPS_MAX = 256
 TRIM_PAUSE_S = 0.001
 """Between two steps of a trim, so that waiting appends get the lock."""
+
+FORGET_STEPS_MAX = 32
+"""About 4,000 keys in 0.1 s, more than can come between two trims."""
 
 FREE_PAGES_KEPT = 2_048
 """8 MB of free pages stay for the next appends; below that, giving back and taking again is only work."""
@@ -110,18 +115,24 @@ class SqliteJournal:
         """Names this journal for ever (J9)."""
         return self._journal_id
 
-    def append(self, requests: Sequence[Request]) -> Sequence[int]:
+    def append(self, requests: Sequence[Request]) -> Sequence[Placed]:
         """Put requests at the end, all or none, and return their positions. See `Journal.append`."""
         with self._packing:
             packed = [self._packer.pack(request) for request in requests]
-        bytes_needed = sum(each.bytes for each in packed)
-        self._see_disk(bytes_needed)
+        marks = [mark_of(request) for request in requests]
+        self._see_disk(sum(each.bytes for each in packed))
         with self._appending.writing(self._wait_s_max) as connection:
-            state = self._with_room(connection, self._standing(connection), bytes_needed)
-            rows, state = _placed(packed, state)
+            state = self._standing(connection)
+            found = sort_out(marks, lambda name: find_key(connection, name), state.end)
+            fresh = [packed[index] for index in found.fresh]
+            bytes_needed = sum(each.bytes for each in fresh) + KEY_BYTES * len(found.marks)
+            rows, state = _placed(fresh, self._with_room(connection, state, bytes_needed))
             connection.executemany(_INSERT, rows)
+            note_keys(connection, found.marks, self._clock())
+            # Also when nothing is new: this commit's sync covers the entries that are repeated here, which a
+            # process that died may have left in the log unsynced.
             write_state(connection, state)
-        return range(state.end - len(packed) + 1, state.end + 1)
+        return found.placed
 
     def read(self, after: int, *, bytes_max: int) -> Reading:
         """Read entries with positions greater than `after`. See `Journal.read`."""
@@ -146,6 +157,7 @@ class SqliteJournal:
                 break
             time.sleep(TRIM_PAUSE_S)
         with suppress(DamagedPage):
+            self._forget()
             self._give_back()
 
     def stats(self) -> Stats:
@@ -195,7 +207,7 @@ class SqliteJournal:
 
     def _with_room(self, connection: sqlite3.Connection, state: State, bytes_needed: int) -> State:
         """Free loaded entries until the new ones fit: they never stand in the way of accepting (J7)."""
-        while live_bytes(connection) + bytes_needed > self._bytes_max:
+        while bytes_needed and live_bytes(connection) + bytes_needed > self._bytes_max:
             if state.freed == state.loaded:
                 raise JournalFull(
                     f"journal {self._path} is at its limit of {self._bytes_max} bytes with requests that are"
@@ -226,6 +238,17 @@ class SqliteJournal:
         with self._trimming.writing(self._wait_s_max) as connection:
             pass_over(connection, self._standing(connection), upto)
         return upto > state.freed
+
+    def _forget(self) -> None:
+        """Forget keys that are old enough, or too many, in short transactions (J10)."""
+        for _ in range(FORGET_STEPS_MAX):
+            with self._trimming.writing(self._wait_s_max) as connection:
+                more = forget_keys(
+                    connection, keys_max=keys_max(self._bytes_max), old_ms=self._clock() - KEYS_MS
+                )
+            if not more:
+                break
+            time.sleep(TRIM_PAUSE_S)
 
     def _vacuum_step(self) -> bool:
         """Return some free pages in one short transaction, and tell whether there may be more."""

@@ -18,9 +18,10 @@ from threading import Lock
 
 from tidegate.errors import JournalError, JournalFull, JournalUnavailable, JournalUnusable
 from tidegate.journal.packing import ENTRIES_SCHEMA
+from tidegate.journal.repeats_table import KEYS_SCHEMA
 from tidegate.journal.state import STATE_SCHEMA, State, write_state
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PAGE_BYTES = 4096
 WAL_BYTES_MAX = 64 * 1024 * 1024
 """The write-ahead log is cut back to this; it passes it only while a checkpoint cannot finish."""
@@ -44,6 +45,7 @@ PRAGMA trusted_schema = OFF;
 _SCHEMA = (
     STATE_SCHEMA,
     ENTRIES_SCHEMA,
+    KEYS_SCHEMA,
     f"PRAGMA application_id = {_APPLICATION_ID}",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
@@ -162,6 +164,7 @@ def prepare(path: Path) -> None:
         raise translated(exc, path) from exc
     try:
         _create_schema(connection)
+        _upgrade(connection)
     except DRIVER_ERRORS as exc:
         raise translated(exc, path) from exc
     finally:
@@ -297,3 +300,23 @@ def _create_schema(connection: sqlite3.Connection) -> None:
         connection.execute("COMMIT")
     finally:
         _roll_back(connection)
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Give a journal of format 1 the table it lacks; whatever else the file is, `check` says so."""
+    if not _has_format_1(connection):
+        return
+    _begin(connection, _READ_WAIT_S)
+    try:
+        if _has_format_1(connection):
+            connection.execute(KEYS_SCHEMA)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    finally:
+        _roll_back(connection)
+
+
+def _has_format_1(connection: sqlite3.Connection) -> bool:
+    kind = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    return bool(kind == _APPLICATION_ID and version == 1)
