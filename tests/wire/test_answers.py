@@ -95,6 +95,16 @@ CASES: dict[str, tuple[Refusal, int, str]] = {
         400,
         '{"error": "Record is missing key property id"}',
     ),
+    "idempotency key of other characters": (
+        errors.IdempotencyKeyInvalid(),
+        400,
+        '{"message": "Idempotency-Key must be 1 to 255 visible ASCII characters"}',
+    ),
+    "idempotency key used before": (
+        errors.IdempotencyKeyReused(),
+        422,
+        '{"message": "Idempotency-Key was already used for a different request"}',
+    ),
     "slow body": (errors.BodyTooSlow(), 408, '{"message": "Request Timeout"}'),
     "journal full": (errors.Unavailable("full"), 503, '{"message": "Service Unavailable"}'),
     "timed out": (errors.TimedOut(), 504, '{"message": "Gateway Timeout"}'),
@@ -104,7 +114,7 @@ CASES: dict[str, tuple[Refusal, int, str]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_refusal_has_its_documented_answer(case: str) -> None:
-    """Status, content type and body of every refusal in JSON are as documented. (W13)"""
+    """Status, content type and body of every refusal in JSON are as documented. (W13, W16)"""
     refusal, status, body = CASES[case]
     answer = refusal_answer(refusal)
     assert (status, "application/json", body) == (answer.status, answer.content_type, answer.body.decode())

@@ -215,7 +215,7 @@ KEYWORDS: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize("case", KEYWORDS)
 def test_a_keyword_has_its_text(case: str) -> None:
-    """A record that breaks a keyword is refused in the documented words. (W54, W55)"""
+    """A broken keyword is refused in the documented words, long values cut. (W17, W54, W55)"""
     schema, value, text = KEYWORDS[case]
     assert text == said(schema, value)
 

@@ -1,5 +1,5 @@
 """
-Batch: records for one table, with a JSON Schema. Source: docs/specs/import-api.md, W40 to W58.
+Batch: records for one table, with a JSON Schema. Source: docs/specs/import-api.md, W40 to W49.
 
 The short way decodes into `_Envelope` and looks at columns, with a validator made once for each schema;
 whatever it does not take goes to `batch_rules`, which accepts it after all or names what is wrong.
@@ -67,7 +67,7 @@ _KEY_KINDS = frozenset((str, int, float, bool, Decimal))
 
 class BatchChecker:
     """
-    Checks batch bodies; keeps the validators of the schemas seen last.
+    Checks batch bodies; keeps the validators of the schemas seen last. One thread at a time.
 
     Units: `schemas_max` schemas, `schema_bytes_max` bytes of one schema, `cached_bytes_max` bytes of all.
     """

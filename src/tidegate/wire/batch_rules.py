@@ -1,7 +1,7 @@
 """
 The careful way of batch: the envelope, the keys and each record, with every documented text.
 
-Source: docs/specs/import-api.md, W40 to W58.
+Source: docs/specs/import-api.md, W40 to W49.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Push and validate: an array of records for any number of tables. Source: docs/specs/import-api.md, W20 to W35.
+Push and validate: an array of records for any number of tables. Source: docs/specs/import-api.md, W20 to W34.
 
 The short way decodes into `PushRecord` and looks at columns; whatever it does not take goes to
 `push_rules`, which accepts it after all or names what is wrong.

@@ -1,7 +1,7 @@
 """
 The careful way of push: record by record, every rule, every documented text.
 
-Source: docs/specs/import-api.md, W20 to W35.
+Source: docs/specs/import-api.md, W20 to W34.
 """
 
 from __future__ import annotations
