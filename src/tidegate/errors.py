@@ -11,6 +11,7 @@ Every failure Tidegate names, in one tree.
     │   ├── MalformedBody 400        ArrayExpected 400       RecordCountOutOfBounds 400
     │   ├── RecordsRefused 422       (push and validate)
     │   ├── BatchRefused 400         (batch)
+    │   ├── IdempotencyKeyInvalid 400                        IdempotencyKeyReused 422
     │   └── Unavailable 503          TimedOut 504            Failed 500
     ├── JournalError
     │   ├── JournalFull              JournalUnavailable      JournalUnusable
@@ -183,6 +184,18 @@ class BatchRefused(Refusal):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.text = text
+
+
+class IdempotencyKeyInvalid(Refusal):
+    """The `Idempotency-Key` header is not 1 to 255 visible ASCII characters."""
+
+    code, status = "idempotency_key_invalid", 400
+
+
+class IdempotencyKeyReused(Refusal):
+    """The source has used this idempotency key for a request with other contents."""
+
+    code, status = "idempotency_key_reused", 422
 
 
 class Unavailable(Refusal):

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from tidegate.errors import JournalError
 from tidegate.gate.ports import Appends
+from tidegate.journal.base import Placed
 from tidegate.records import Request
 
 GROUP_BYTES_MAX = 16_000_000
@@ -24,13 +25,13 @@ class GroupCommit:
     def __init__(self, journal: Appends) -> None:
         self._journal = journal
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        self._waiting: list[tuple[Request, asyncio.Future[int]]] = []
+        self._waiting: list[tuple[Request, asyncio.Future[Placed]]] = []
         self._writing = False
         self.failing: JournalError | None = None
 
-    async def append(self, request: Request) -> int:
+    async def append(self, request: Request) -> Placed:
         """Return the request's position once it is durable. Errors: JournalFull, JournalUnavailable."""
-        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, done))
         if not self._writing:
             self._write_next()
@@ -47,7 +48,7 @@ class GroupCommit:
         written = self._writer.submit(self._journal.append, [request for request, _ in group])
         written.add_done_callback(lambda result: loop.call_soon_threadsafe(self._written, group, result))
 
-    def _take_group(self) -> list[tuple[Request, asyncio.Future[int]]]:
+    def _take_group(self) -> list[tuple[Request, asyncio.Future[Placed]]]:
         count = group_bytes = 0
         while count < len(self._waiting) and group_bytes < GROUP_BYTES_MAX:
             group_bytes += len(self._waiting[count][0].body)
@@ -56,7 +57,7 @@ class GroupCommit:
         return group
 
     def _written(
-        self, group: list[tuple[Request, asyncio.Future[int]]], result: Future[Sequence[int]]
+        self, group: list[tuple[Request, asyncio.Future[Placed]]], result: Future[Sequence[Placed]]
     ) -> None:
         self._writing = False
         exc = result.exception()

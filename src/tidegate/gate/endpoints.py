@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from tidegate.crashpoints import crash_point
 from tidegate.errors import (
     BodyTooLarge,
     ControlError,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
     InvalidRegion,
     JournalError,
     NotAuthorized,
@@ -26,6 +29,7 @@ from tidegate.gate.admission import Admission
 from tidegate.gate.body import read_body
 from tidegate.gate.commit import GroupCommit
 from tidegate.gate.ports import Grants, Receive
+from tidegate.journal.base import KeyReused
 from tidegate.records import Endpoint, Request
 from tidegate.settings import Settings
 from tidegate.wire.answers import ACCEPTED, QUEUED, VALID, Answer, status_answer
@@ -34,6 +38,9 @@ from tidegate.wire.encoding import ENCODINGS, IDENTITY, content_encoding, decode
 
 CHECKED_INLINE_BYTES_MAX = 200_000
 """Larger bodies are checked in a thread: 200 KB take about a millisecond, a fair turn for one client."""
+
+IDEMPOTENCY_KEY = re.compile(rb"[!-~]{1,255}")
+"""What an `Idempotency-Key` header may be: visible ASCII."""
 
 Headers = Mapping[bytes, bytes]
 
@@ -159,6 +166,7 @@ class ImportApi:
             record_count=records,
             request_id=exchange.request_id,
             body=body,
+            idempotency_key=_idempotency_key(exchange.headers),
         )
         crash_point("gate before append")
         try:
@@ -166,6 +174,8 @@ class ImportApi:
         except JournalError as exc:
             raise Unavailable(str(exc)) from exc
         crash_point("gate before answer")
+        if isinstance(position, KeyReused):
+            raise IdempotencyKeyReused(f"its key belongs to the request at position {position.position}")
         return position
 
     def _authorize(self, headers: Headers) -> Grant:
@@ -185,6 +195,15 @@ class ImportApi:
 
     def _checks_batch(self, body: bytes, _sent: str, _grant: Grant) -> int:
         return self.check_batch.check(body)
+
+
+def _idempotency_key(headers: Headers) -> str | None:
+    sent = headers.get(b"idempotency-key")
+    if sent is None:
+        return None
+    if not IDEMPOTENCY_KEY.fullmatch(sent):
+        raise IdempotencyKeyInvalid(f"an idempotency key of {len(sent)} bytes")
+    return sent.decode("ascii")
 
 
 def _text(headers: Headers, name: bytes) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Protocol
 
 from tidegate.control.grants import Grant
+from tidegate.journal.base import Placed
 from tidegate.records import Request
 
 Message = MutableMapping[str, Any]
@@ -30,6 +31,6 @@ class Grants(Protocol):
 class Appends(Protocol):
     """The one thing the gate does with a journal."""
 
-    def append(self, requests: Sequence[Request]) -> Sequence[int]:
+    def append(self, requests: Sequence[Request]) -> Sequence[Placed]:
         """Put requests at the end, all or none, durable on return. See `tidegate.journal.base`."""
         ...

@@ -124,6 +124,8 @@ def _always(body: dict[str, Any]) -> Callable[[Any], dict[str, Any]]:
 
 
 _MISMATCH = {"error": "Access token is not associated with this client."}
+_KEY_INVALID = "Idempotency-Key must be 1 to 255 visible ASCII characters"
+_KEY_REUSED = "Idempotency-Key was already used for a different request"
 _COUNT = f"The array of records must contain between 1 and {RECORDS_MAX} records"
 
 _BODIES: dict[type[Refusal], Callable[[Any], dict[str, Any]]] = {
@@ -142,6 +144,8 @@ _BODIES: dict[type[Refusal], Callable[[Any], dict[str, Any]]] = {
     errors.RecordCountOutOfBounds: _always({"status": "ERROR", "message": _COUNT}),
     errors.RecordsRefused: _records_refused,
     errors.BatchRefused: lambda refusal: {"error": refusal.text},
+    errors.IdempotencyKeyInvalid: _always({"message": _KEY_INVALID}),
+    errors.IdempotencyKeyReused: _always({"message": _KEY_REUSED}),
     errors.Unavailable: _always({"message": "Service Unavailable"}),
     errors.TimedOut: _always({"message": "Gateway Timeout"}),
 }
