@@ -120,6 +120,7 @@ def _run(data_dir: Path, bodies: Path, batches: int) -> dict[str, Any]:
         wait_for_requests(product.log_path, batches)
         report = accepted(json.loads(printed))
         loads = load_lines(product.log_path)
+        failed = product.log_path.read_bytes().count(b'"event":"load failed"')
     answered: dict[int, float] = dict(report["answered"])
     counted = [batch for batch in answered if batch >= WARM_UP_BATCHES]
     waits = [max(0.0, watch.seen_at[batch] - answered[batch]) for batch in counted]
@@ -130,6 +131,8 @@ def _run(data_dir: Path, bodies: Path, batches: int) -> dict[str, Any]:
         "accept_p99_ms": report["p99_ms"],
         "loads": len(loads),
         "load_p50_ms": percentile([each.seconds * 1000 for each in loads], 0.5),
+        "load_slowest_ms": max(each.seconds for each in loads) * 1000,
+        "loads_failed": failed,
         "looks_in_vain": watch.looks_in_vain,
     }
 

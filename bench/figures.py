@@ -15,7 +15,8 @@ class Budget:
 
     Shape: `value` and `limit` are medians in `unit`; `ratio` is what the budget speaks of (value to limit, or
     None where the budget is an absolute bound); `spread` is the least and greatest of what is compared with
-    `budget`. `met` is None when it was not measured, and `why` says why. `raw` holds every run's figures.
+    `budget`. `met` is None when it was not measured, and `why` says why; `sure` tells whether every run says
+    the same as the median. `raw` holds every run's figures.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Budget:
     limit: float | None = None
     ratio: float | None = None
     met: bool | None = None
+    sure: bool | None = None
     spread: tuple[float, float] | None = None
     why: str = ""
     raw: dict[str, Any] = field(default_factory=dict)
@@ -49,6 +51,7 @@ def at_least(
         limit=limit,
         ratio=ratio,
         met=ratio >= least,
+        sure=len({each >= least for each in ratios}) == 1,
         spread=(min(ratios), max(ratios)),
         raw={"values": list(values), "limits": list(limits), "ratios": ratios, **raw},
     )
@@ -64,6 +67,7 @@ def at_most(id_: str, what: str, unit: str, most: float, values: Sequence[float]
         budget=f"<= {most:g} {unit}",
         value=value,
         met=value <= most,
+        sure=len({each <= most for each in values}) == 1,
         spread=(min(values), max(values)),
         raw={"values": list(values), **raw},
     )

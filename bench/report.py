@@ -54,7 +54,7 @@ def _row(each: Budget) -> tuple[str, ...]:
         "-" if each.limit is None else _number(each.limit),
         "-" if each.ratio is None else f"{each.ratio:.2f}x",
         each.budget,
-        "yes" if each.met else "NO",
+        ("yes" if each.met else "NO") + ("" if each.sure else ", unsure"),
         f"{low:.2f} to {high:.2f}",
     )
 
