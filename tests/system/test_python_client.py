@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -34,13 +35,15 @@ class Scripted:
     answers: list[Answer] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     base_url: str = ""
 
-    def take(self, path: str, token: str, body: bytes) -> Answer:
+    def take(self, path: str, token: str, key: str, body: bytes) -> Answer:
         """Keep one request and return its answer."""
         self.paths.append(path)
         self.tokens.append(token)
+        self.keys.append(key)
         self.bodies.append(body)
         return self.answers.pop(0) if self.answers else ACCEPTED
 
@@ -55,7 +58,9 @@ def server() -> Iterator[Scripted]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, headers, content = scripted.take(self.path, self.headers["Authorization"], body)
+            status, headers, content = scripted.take(
+                self.path, self.headers["Authorization"], self.headers["Idempotency-Key"], body
+            )
             if status == 0:
                 self.connection.shutdown(socket.SHUT_RDWR)
                 self.close_connection = True
@@ -85,12 +90,21 @@ def client(server: Scripted, make_token: Callable[[], str] | None = None, **opti
 
 @pytest.mark.parametrize("trouble", [BUSY, DROPPED, (500, {}, b""), (502, {}, b"<html>")])
 def test_a_failed_request_is_sent_again_byte_for_byte(server: Scripted, trouble: Answer) -> None:
-    """5xx and cut connections are retried with the very same bytes, sequences included."""
+    """5xx and cut connections are retried with the very same bytes and key, sequences included. (W81)"""
     server.answers = [trouble, trouble]
     with client(server) as sending:
         done = sending.batch("cars", [{"id": 1}], key_names=["id"])
     assert (1, 1, 2) == (done.records, done.requests, done.retries)
     assert [server.bodies[0]] * 3 == server.bodies
+    assert [server.keys[0]] * 3 == server.keys
+
+
+def test_every_request_has_a_key_of_its_own(server: Scripted) -> None:
+    """No two requests share an idempotency key, not even when they carry the same rows. (W80)"""
+    with client(server, records_max=1) as sending:
+        sending.batch("cars", [{"id": 1}, {"id": 1}], sequences=[1, 1])
+    assert (2, 1) == (len(set(server.keys)), len(set(server.bodies)))
+    assert all(re.fullmatch("[0-9a-f]{32}", key) for key in server.keys)
 
 
 def test_a_refused_request_is_sent_once(server: Scripted) -> None:
@@ -151,6 +165,7 @@ def test_an_expired_token_is_made_anew(server: Scripted) -> None:
     with client(server, lambda: next(made), records_max=1) as sending:
         done = sending.batch("cars", [{"id": 1}, {"id": 2}])
     assert (2, ["Bearer one", "Bearer one", "Bearer two"]) == (done.records, server.tokens)
+    assert server.keys[1] == server.keys[2]
 
 
 def test_a_fixed_token_that_is_refused_is_final(server: Scripted) -> None:

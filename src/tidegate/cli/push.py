@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -46,6 +45,9 @@ is (no leading zeros, no plus signs), else text. An empty cell is null.
 
 Without --key rows are only ever added; with it, a row sent later replaces
 the row with the same key.
+
+A request that gets no answer is sent again, for two minutes, and kept once,
+with and without --key. Running the command again sends its rows again.
 """
 """Shown under the command's help."""
 
@@ -251,15 +253,12 @@ class _LocalToken:
 
     def __call__(self) -> str:
         from tidegate.control import tokens
-        from tidegate.control.grants import ASK_WAIT_S
 
         self.close()
         with self._store.writing() as conn:
             source = chosen_source(conn, self._source, first_will_do=False)
             token, secret = tokens.create_local(conn, source.id)
         self._token_id = token.id
-        # A gate that has just looked at the store does not know the token before it looks again.
-        time.sleep(ASK_WAIT_S)
         return secret
 
     def close(self) -> None:

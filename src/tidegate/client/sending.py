@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,12 +64,14 @@ class Sender:
         """
         Send JSON with the token and return the first answer below 500.
 
+        All attempts carry one key, made for this call, so that a server which knows keys keeps them once.
         Errors: ServerUnreachable when the patience is used up.
         """
-        answer = self._insist(self._request(path, content, self._current_token()))
+        key = secrets.token_hex(16)
+        answer = self._insist(self._request(path, content, self._current_token(), key))
         if answer.response.status_code == httpx.codes.UNAUTHORIZED and self._make_token is not None:
             self._token = self._make_token()
-            again = self._insist(self._request(path, content, self._token))
+            again = self._insist(self._request(path, content, self._token, key))
             return Answer(response=again.response, retries=answer.retries + 1 + again.retries)
         return answer
 
@@ -81,8 +84,12 @@ class Sender:
             self._token = self._make_token()
         return self._token or ""
 
-    def _request(self, path: str, content: bytes, token: str) -> httpx.Request:
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    def _request(self, path: str, content: bytes, token: str, key: str) -> httpx.Request:
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Content-Type": "application/json",
+            "Idempotency-Key": key,
+        }
         return self._http.build_request("POST", path, content=content, headers=headers)
 
     def _insist(self, request: httpx.Request) -> Answer:
