@@ -235,6 +235,10 @@ RECORDS: dict[str, tuple[Any, str]] = {
         batch(messages=[message(data={"id": 1, "list": [[]] * 10_000})]),
         "Record 0 cannot contain more than 10000 data points",
     ),
+    "too many data points in one array": (
+        batch(messages=[message(data={"id": 1, "list": [0] * 10_000})]),
+        "Record 0 cannot contain more than 10000 data points",
+    ),
     "the first failing record only": (
         batch(messages=[message(data={"id": "x"}), message(data={})]),
         "Record 0 did not conform to schema: #/id: expected: Integer, found: String",

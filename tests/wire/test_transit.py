@@ -15,12 +15,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tidegate.errors import MalformedBody, Refusal
+from tidegate.errors import MalformedBody, RecordsRefused, Refusal
 from tidegate.records import Batch
 from tidegate.wire.answers import Answer, refusal_answer
 from tidegate.wire.content import JSON, TRANSIT
 from tidegate.wire.push import check_push, read_push
-from tidegate.wire.transit import CACHE_SIZE, decode_transit
+from tidegate.wire.transit import decode_transit
 
 with warnings.catch_warnings():  # an old library; what it warns of is its own affair
     warnings.simplefilter("ignore")
@@ -104,6 +104,9 @@ def test_many_records_are_read_like_each_alone(rows: tuple[Any, Any], mode: str)
     assert repr(expected) == repr(decode_transit(written(sent, mode)))
 
 
+CACHE_SIZE = 1_936  # by the Transit format: 44 * 44
+
+
 class CompactWriter:
     """Writes maps of strings with a cache as the Java, Clojure and JavaScript libraries keep it."""
 
@@ -158,14 +161,35 @@ def test_a_cache_that_runs_full_is_followed_exactly(width: int, distinct: int, a
     assert expected == decode_transit(compact(rows))
 
 
-def test_a_cache_emptied_inside_a_row_of_a_known_shape_is_followed_exactly() -> None:
-    """A nested value may empty the cache between two keys of its map. (W71)"""
-    row = {"alpha": 1, "beta": [], "gamma": 2, "delta": {}}
-    fill = [{"x" * 4 + str(i): 0} for i in range(CACHE_SIZE - 10)]
-    more = [{"y" * 4 + str(i): 0} for i in range(30)]
-    for place in ("beta", "delta", "alpha"):
-        sent = [row, row, row, fill, row, row | {place: more}, row, row]
-        assert sent == decode_transit(compact(sent))
+KNOWN = {"alpha": 1, "beta": [], "gamma": 2, "delta": {}}
+FILL = {f"column{i}": 0 for i in range(CACHE_SIZE - len(KNOWN))}
+OTHER = {"other": 1, "names": 2, "under": 3, "codes": 4}
+
+
+def test_codes_of_an_emptied_cache_are_forgotten() -> None:
+    """Behind the end of a cache the same codes are other names, in maps of a known shape, too. (W71)"""
+    sent = [KNOWN, KNOWN, KNOWN, FILL, OTHER, OTHER, OTHER]
+    assert sent == decode_transit(compact(sent))
+
+
+def test_keywords_as_values_of_alike_records_take_their_codes() -> None:
+    """A keyword in a column is cached like any other, and so are the names behind it. (W71)"""
+    rows = [{"id": i, "kind": "~:active" if i % 3 else "~:passive", f"name{i // 4}": i} for i in range(12)]
+    expected = [row | {"kind": str(row["kind"])[2:]} for row in rows]
+    assert expected == decode_transit(compact(rows))
+    late = [{"id": i, "kind": "~:active" if i > 4 else "none", "name": i} for i in range(9)]
+    assert [row | {"kind": str(row["kind"]).removeprefix("~:")} for row in late] == decode_transit(
+        compact(late)
+    )
+
+
+def test_a_cache_emptied_inside_a_map_of_a_known_shape_is_followed_exactly() -> None:
+    """A nested value may empty the cache, and then the keys behind it are other names. (W71)"""
+    inside = {"alpha": 1, "beta": [OTHER], "under": 2, "codes": 3}
+    sent = [KNOWN, KNOWN, KNOWN, FILL, inside, inside]
+    raw = json.loads(compact(sent))
+    assert raw[4][1::2] == raw[2][1::2]  # the very codes of another map
+    assert sent == decode_transit(compact(sent))
 
 
 VALUES: dict[str, tuple[str, Any]] = {
@@ -414,3 +438,10 @@ def test_transit_and_json_of_the_same_records_have_one_outcome(records: list[dic
         except Refusal as refusal:
             outcomes.append((0, refusal_answer(refusal)))
     assert outcomes[0] == outcomes[1]
+
+
+def test_an_unknown_action_of_many_alike_records_is_refused() -> None:
+    """Records read in columns are held to the rules of each. (W75)"""
+    record = {"client_id": 5, "table_name": "t", "sequence": 1, "action": "delete", "table_version": 1}
+    with pytest.raises(RecordsRefused):
+        check_push(compact([record] * 4), TRANSIT, 5)
