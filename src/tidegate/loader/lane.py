@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 POLL_S = 0.05
 """How often an idle lane asks the journal for news: one look-up of the last position, some microseconds."""
 
+HOLD_S_MAX = 2.0
+"""While a backlog lasts a warehouse file stays open from load to load, but others get a turn this often."""
+
+YIELD_S = 0.05
+"""How long a file is let go for such a turn; a waiting query looks again every 20 ms."""
+
 BUSY_S_MAX = 10.0
 """A warehouse file held by somebody's query for longer than this counts as failing."""
 
@@ -30,7 +36,8 @@ class Lane:
     """
     Loads a destination until told to stop; `position` is what it has loaded, None before it could ask.
 
-    Each turn loads what has gathered: `load_bytes` at a time, or whatever is there after `load_wait_s`.
+    Each turn loads what has gathered: at most `load_bytes` at a time, and less than that at most once every
+    `load_wait_s`, so that the first record after a quiet time is a row at once.
     """
 
     def __init__(
@@ -54,6 +61,8 @@ class Lane:
         self._log = log.bind(destination=destination.capabilities.kind)
         self._now_ms = now_ms
         self._label = destination.capabilities.kind
+        self._read_at = float("-inf")
+        self._held_since: float | None = None
         self.position: int | None = None
 
     def run(self, stop: threading.Event) -> None:
@@ -61,7 +70,8 @@ class Lane:
         attempt, failing_since = 0, 0.0
         while not stop.is_set():
             try:
-                if not self._turn(stop):
+                if not self._turn():
+                    self._release()
                     stop.wait(POLL_S)
                 attempt = 0
             except Exception as exc:  # noqa: BLE001 - the top of a load: anything else would end all loading
@@ -72,13 +82,15 @@ class Lane:
                 stop.wait(self._retry_wait_s(exc, attempt))
         self._destination.close()
 
-    def _turn(self, stop: threading.Event) -> bool:
+    def _turn(self) -> bool:
         """Load once if something is due; tell whether anything was loaded."""
         if self.position is None:
             self.position = self._ask_position()
         if self._journal.end() <= self.position:
             return False
-        self._gather(stop)
+        if not self._gathered():
+            return False
+        self._read_at = time.monotonic()
         reading = self._journal.read(self.position, bytes_max=self._settings.load_bytes)
         self._note_damaged(reading)
         if reading.entries:
@@ -88,9 +100,8 @@ class Lane:
 
     def _ask_position(self) -> int:
         """Return where to go on: the destination knows, a new destination begins after what was loaded."""
-        self._destination.open()
+        self._hold()
         stored = self._destination.position(self._journal.journal_id)
-        self._release()
         if stored is None:
             return self._journal.stats().loaded
         if stored > self._journal.end():
@@ -100,14 +111,12 @@ class Lane:
             )
         return stored
 
-    def _gather(self, stop: threading.Event) -> None:
-        """Wait until enough has come for a load, or the first of it has waited long enough."""
-        begun_at = time.monotonic()
-        while not stop.is_set() and time.monotonic() - begun_at < self._settings.load_wait_s:
-            # Bodies shrink about fourfold on disk, so this much waiting fills a load.
-            if self._journal.stats().bytes_waiting * 4 >= self._settings.load_bytes:
-                return
-            stop.wait(POLL_S)
+    def _gathered(self) -> bool:
+        """Whether a load is due: the last one is long enough ago, or enough has come to fill another."""
+        if time.monotonic() - self._read_at >= self._settings.load_wait_s:
+            return True
+        # Bodies shrink about fourfold on disk, so this much waiting fills a load.
+        return self._journal.stats().bytes_waiting * 4 >= self._settings.load_bytes
 
     def _load(self, reading: Reading) -> None:
         if self.position is None:
@@ -124,11 +133,8 @@ class Lane:
             source_id: Source(source_id=source_id, schema_name=schema_name)
             for source_id, schema_name in self._ledger.schema_names().items()
         }
-        try:
-            self._destination.open()
-            done = load_entries(self._destination, reading.entries, load, sources, log=self._log)
-        finally:
-            self._release()
+        self._hold()
+        done = load_entries(self._destination, reading.entries, load, sources, log=self._log)
         crash_point("loader after load")
         seconds = time.perf_counter() - begun
         reports = done.reports(self._destination_id, started_at_ms, self._now_ms())
@@ -148,10 +154,21 @@ class Lane:
             ms=round(seconds * 1000, 1),
         )
 
+    def _hold(self) -> None:
+        """Open the destination, or keep it open; one that others wait for is let go every now and then."""
+        now = time.monotonic()
+        if self._held_since is not None and now - self._held_since > HOLD_S_MAX:
+            self._release()
+            time.sleep(YIELD_S)
+        self._destination.open()
+        if self._held_since is None:
+            self._held_since = now
+
     def _release(self) -> None:
-        """Let others have the warehouse file between loads, where it can be held by one process only."""
-        if not self._destination.capabilities.hold_open:
+        """Let others have the warehouse file, where it can be held by one process only."""
+        if self._held_since is not None and not self._destination.capabilities.hold_open:
             self._destination.close()
+            self._held_since = None
 
     def _failed(self, exc: Exception, *, attempt: int, failing_s: float) -> None:
         """Say what failed where people look; forget what was known of the destination."""
@@ -167,6 +184,7 @@ class Lane:
             exc_info=None if isinstance(exc, TidegateError) else exc,
         )
         self._destination.close()
+        self._held_since = None
         if not patient:
             self._ledger.failing(str(exc) or type(exc).__name__)
 
