@@ -118,7 +118,7 @@ def test_every_setting_is_shown_with_its_origin(product: Product, monkeypatch: p
         ("host", "127.0.0.1", "default"),
     ):
         assert (value, origin) == (shown[name]["value"], shown[name]["origin"])
-    assert ("bytes", "1000 to 1e+09") == (shown["load_bytes"]["unit"], shown["load_bytes"]["bound"])
+    assert ("bytes", "1,000 to 1,000,000,000") == (shown["load_bytes"]["unit"], shown["load_bytes"]["bound"])
     text = product.run("config").stdout
     assert [] == [name for name in options() if name not in text]
 
