@@ -52,8 +52,9 @@ def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
     from tidegate.control.grants import Grants
     from tidegate.control.store import Store
     from tidegate.gate.admission import Admission
-    from tidegate.gate.app import Gate
+    from tidegate.gate.app import Gate, routes
     from tidegate.gate.commit import GroupCommit
+    from tidegate.gate.documents import documents
     from tidegate.gate.endpoints import ImportApi
     from tidegate.gate.operations import operations
     from tidegate.gate.server import run
@@ -82,7 +83,11 @@ def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
     def troubles() -> Mapping[str, str]:
         return {} if commit.failing is None else {"journal": str(commit.failing)}
 
-    rest = operations(gauges=lambda: journal_gauges(journal), troubles=troubles)
+    rest = operations(
+        gauges=lambda: journal_gauges(journal),
+        troubles=troubles,
+        documents=documents(routes(api), settings=settings, version=__version__),
+    )
     stop_with_parent(lifeline)
     try:
         run(

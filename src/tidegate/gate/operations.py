@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -16,12 +16,13 @@ Gauges = Callable[[], Mapping[str, tuple[str, float]]]
 Readiness = Callable[[], Mapping[str, str]]
 
 
-def operations(*, gauges: Gauges, troubles: Readiness) -> Starlette:
+def operations(*, gauges: Gauges, troubles: Readiness, documents: Sequence[Route] = ()) -> Starlette:
     """
     Return the application for operators' paths.
 
     Shape: `gauges` gives name -> (help, value) for `/metrics`; `troubles` gives part -> what is wrong, empty
-    when requests can be accepted. Both may touch the disk, so they run in a thread.
+    when requests can be accepted. Both may touch the disk, so they run in a thread. `documents` are those of
+    `tidegate.gate.documents`.
     """
 
     async def healthz(_request: Request) -> Response:
@@ -41,6 +42,11 @@ def operations(*, gauges: Gauges, troubles: Readiness) -> Starlette:
         return JSONResponse({"message": "Not Found"}, status_code=404)
 
     return Starlette(
-        routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)],
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/metrics", metrics),
+            *documents,
+        ],
         exception_handlers={404: not_found},
     )
