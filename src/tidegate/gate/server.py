@@ -24,6 +24,7 @@ def run(app: ASGIApp, listening: socket.socket, *, stop_wait_s: float) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=int(stop_wait_s),
         backlog=2048,
