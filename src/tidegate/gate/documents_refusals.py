@@ -50,7 +50,7 @@ REFUSALS = (
     ),
     Documented(
         errors.BatchRefused("Record 0 did not conform to schema: #/id: expected: Integer, found: String"),
-        frozenset({"batch"}),
+        frozenset({"validate", "batch"}),
         "The body, its schema or one of its records breaks a rule; nothing of the request was kept.",
         "The text names the place; records are counted from 0. Correct it and send the whole request again.",
     ),

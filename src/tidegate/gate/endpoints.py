@@ -35,6 +35,7 @@ from tidegate.settings import Settings
 from tidegate.wire.answers import ACCEPTED, QUEUED, VALID, Answer, status_answer
 from tidegate.wire.content import JSON, TRANSIT, bearer_token, media_type
 from tidegate.wire.encoding import ENCODINGS, IDENTITY, content_encoding, decoded
+from tidegate.wire.validate import is_batch
 
 CHECKED_INLINE_BYTES_MAX = 200_000
 """Larger bodies are checked in a thread: 200 KB take about a millisecond, a fair turn for one client."""
@@ -94,9 +95,9 @@ class ImportApi:
         return status_answer(self.version, self.version, None if failing is None else str(failing))
 
     async def validate(self, exchange: Exchange) -> Answer:
-        """Check like push and keep nothing. Never 503: under pressure it waits, then answers 504."""
+        """Check like push or batch, keep nothing. Never 503: under pressure it waits, then answers 504."""
         try:
-            await self._accept(exchange, self._checks_push, keep=None)
+            await self._accept(exchange, self._checks_either, keep=None)
         except Unavailable as exc:
             raise TimedOut(str(exc)) from exc
         return VALID
@@ -189,6 +190,10 @@ class ImportApi:
         if self.settings.region and grant.region and grant.region != self.settings.region:
             raise InvalidRegion(f"the access token is for region {grant.region}")
         return grant
+
+    def _checks_either(self, body: bytes, sent: str, grant: Grant) -> int:
+        check = self._checks_batch if is_batch(body, sent) else self._checks_push
+        return check(body, sent, grant)
 
     def _checks_push(self, body: bytes, sent: str, grant: Grant) -> int:
         return self.check_push(body, sent, grant.client_id)

@@ -35,7 +35,7 @@ Any other path is answered with 404, and another method on these paths with 405.
 
 SUMMARIES = {
     "status": "Tell whether records can be accepted",
-    "validate": "Check records as push does, and keep nothing",
+    "validate": "Check records as push or batch does, and keep nothing",
     "push": "Accept records for any number of tables, typed by their values",
     "batch": "Accept records for one table, typed by a JSON Schema",
 }
@@ -160,7 +160,13 @@ _RECORDS: dict[str, Any] = {
     },
 }
 _BODIES: dict[str, dict[str, Any]] = {
-    "validate": _RECORDS,
+    "validate": _RECORDS
+    | {
+        JSON: {
+            "schema": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("Records", "Batch")]},
+            "example": [RECORD],
+        }
+    },
     "push": _RECORDS,
     "batch": {JSON: {"schema": {"$ref": "#/components/schemas/Batch"}, "example": BATCH_BODY}},
 }

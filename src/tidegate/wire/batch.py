@@ -67,7 +67,7 @@ _KEY_KINDS = frozenset((str, int, float, bool, Decimal))
 
 class BatchChecker:
     """
-    Checks batch bodies; keeps the validators of the schemas seen last. One thread at a time.
+    Checks batch bodies; keeps the validators of the schemas seen last. Two threads may use it.
 
     Units: `schemas_max` schemas, `schema_bytes_max` bytes of one schema, `cached_bytes_max` bytes of all.
     """

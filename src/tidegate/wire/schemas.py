@@ -6,7 +6,6 @@ Source: docs/specs/import-api.md, W50 to W53.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -62,23 +61,23 @@ class SchemaCache:
     Validators of the schemas used last, by the bytes of the schema.
 
     Units: `schemas_max` schemas; `schema_bytes_max` bytes of one schema; `cached_bytes_max` of all together.
+    Two threads may use it: each step on the dictionary is whole, and at worst a schema is compiled twice.
     """
 
     def __init__(self, *, schemas_max: int, schema_bytes_max: int, cached_bytes_max: int) -> None:
         self._schemas_max = schemas_max
         self._schema_bytes_max = schema_bytes_max
         self._cached_bytes_max = cached_bytes_max
-        self._cached_bytes = 0
-        self._cached: OrderedDict[bytes, CompiledSchema] = OrderedDict()
+        self._cached: dict[bytes, CompiledSchema] = {}  # the one used last is at the end
 
     def __len__(self) -> int:
         return len(self._cached)
 
     def get(self, raw: bytes) -> CompiledSchema | None:
         """Return the validator of a schema given as JSON; None when it is not a usable schema."""
-        known = self._cached.get(raw)
+        known = self._cached.pop(raw, None)
         if known is not None:
-            self._cached.move_to_end(raw)
+            self._cached[raw] = known
             return known
         if len(raw) > self._schema_bytes_max:
             return None
@@ -100,10 +99,13 @@ class SchemaCache:
 
     def _keep(self, raw: bytes, compiled: CompiledSchema) -> None:
         self._cached[raw] = compiled
-        self._cached_bytes += len(raw)
-        while len(self._cached) > self._schemas_max or self._cached_bytes > self._cached_bytes_max:
-            dropped, _ = self._cached.popitem(last=False)
-            self._cached_bytes -= len(dropped)
+        kept = list(self._cached)
+        cached_bytes = sum(map(len, kept))
+        for count, oldest in zip(range(len(kept), 0, -1), kept, strict=True):
+            if count <= self._schemas_max and cached_bytes <= self._cached_bytes_max:
+                break
+            self._cached.pop(oldest, None)
+            cached_bytes -= len(oldest)
 
 
 _SCHEMA = msgspec.json.Decoder(dict[str, Any], float_hook=exact_number)
