@@ -114,10 +114,27 @@ CASES: dict[str, tuple[Refusal, int, str]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_refusal_has_its_documented_answer(case: str) -> None:
-    """Status, content type and body of every refusal in JSON are as documented. (W13, W16)"""
+    """Status, content type and documented keys of every refusal in JSON, in their order. (W13, W16)"""
     refusal, status, body = CASES[case]
     answer = refusal_answer(refusal)
-    assert (status, "application/json", body) == (answer.status, answer.content_type, answer.body.decode())
+    assert (status, "application/json", body) == (answer.status, answer.content_type, documented(answer))
+
+
+def documented(answer: Answer) -> str:
+    """Return a JSON body without the hint behind its end."""
+    fields = json.loads(answer.body)
+    if "hint" in fields:
+        assert "hint" == [*fields][-1]
+        del fields["hint"]
+    return json.dumps(fields, ensure_ascii=False)
+
+
+def test_hints_stand_in_the_bodies_that_have_room_for_them() -> None:
+    """All JSON bodies of 400, 401, 403 and 422 have a hint, and no other body has one. (W18)"""
+    with_hint = {
+        case for case, (refusal, _, _) in CASES.items() if b'"hint": "' in refusal_answer(refusal).body
+    }
+    assert {case for case, (_, status, _) in CASES.items() if status in {400, 401, 403, 422}} == with_hint
 
 
 @pytest.mark.parametrize(

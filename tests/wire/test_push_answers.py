@@ -37,13 +37,15 @@ def activation(**changes: Any) -> dict[str, Any]:
 
 
 def answer(body: bytes) -> tuple[int, Any]:
-    """Check a body and return the status and the decoded body of the refusal; (0, count) when accepted."""
+    """Check a body and return status and documented keys of the refusal; (0, count) when accepted."""
     try:
         return 0, check_push(body, JSON, CLIENT)
     except Refusal as refusal:
         sent = refusal_answer(refusal)
         assert "application/json" == sent.content_type
-        return sent.status, json.loads(sent.body)
+        fields = json.loads(sent.body)
+        del fields["hint"]
+        return sent.status, fields
 
 
 def refused(reasons: list[Any]) -> tuple[int, Any]:

@@ -2,7 +2,7 @@
 What is sent back: status, content type and exact bytes.
 
 Every JSON body is an object and is labelled `application/json`; published clients fail on anything else.
-Source: docs/specs/import-api.md, W10 to W17.
+Source: docs/specs/import-api.md, W10 to W18.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from tidegate import errors
 from tidegate.errors import Refusal
 from tidegate.wire.bounds import ECHO_CHARS_MAX, RECORDS_MAX
+from tidegate.wire.hints import hint_for
 
 JSON = "application/json"
 TEXT = "text/plain"
@@ -57,13 +58,16 @@ def refusal_answer(refusal: Refusal) -> Answer:
     """
     Turn a refusal into its documented answer; the one place where that happens.
 
-    Source: docs/specs/import-api.md, W12 to W17.
+    Shape: the documented keys, and behind them `hint` where there is one.
+    Source: docs/specs/import-api.md, W12 to W18.
     """
     text = _TEXTS.get(type(refusal))
     if text is not None and getattr(refusal, "batch", True):
         return Answer(refusal.status, TEXT, text, _headers(refusal))
     say = _BODIES.get(type(refusal))
     body = say(refusal) if say else {"message": "Internal Server Error"}
+    if (hint := hint_for(refusal)) is not None:
+        body = body | {"hint": hint}
     return _json(refusal.status, body, *_headers(refusal))
 
 
