@@ -359,6 +359,14 @@ def test_the_newest_reports_come_first(store: Store, source: Source) -> None:
         assert [] == loads.latest(conn, 9, source_id=source.id + 1)
 
 
+def test_reports_of_one_table_are_found_among_others(store: Store, source: Source) -> None:
+    """A busy table does not hide the reports of the one somebody asks about. (C20)"""
+    seldom = report(source, "seldom", 0)
+    with store.writing() as conn:
+        loads.add(conn, [seldom, *(report(source, "often", number) for number in range(10))])
+        assert [seldom] == loads.latest(conn, 2, table_name="seldom")
+
+
 def test_pruning_is_bounded_and_spares_each_tables_newest(store: Store, source: Source) -> None:
     """Old reports go, but a table that is seldom loaded does not look as if it never was. (C20)"""
     with store.writing() as conn:

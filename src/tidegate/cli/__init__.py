@@ -15,7 +15,7 @@ import sys
 
 import typer
 
-from tidegate.cli import config, push, serve, sources, sql, status, tokens
+from tidegate.cli import config, loads, push, serve, sources, sql, status, tokens
 from tidegate.cli.context import err_console, print_json
 from tidegate.errors import TidegateError
 
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("status")(status.status)
+app.command("loads")(loads.loads)
 app.command("sql")(sql.sql)
 app.command("push")(push.push)
 app.add_typer(sources.app, name="sources")

@@ -42,11 +42,15 @@ def add(conn: Connection, reports: Sequence[LoadReport]) -> None:
         conn.execute(insert(loads), [{name: getattr(each, name) for name in _COLUMNS} for each in reports])
 
 
-def latest(conn: Connection, limit: int, *, source_id: int | None = None) -> Sequence[LoadReport]:
-    """Return the newest reports, newest first, at most `limit`; with `source_id`, of that source alone."""
+def latest(
+    conn: Connection, limit: int, *, source_id: int | None = None, table_name: str | None = None
+) -> Sequence[LoadReport]:
+    """Return the newest reports, newest first, at most `limit`, of that source and that table alone."""
     query = select(*(loads.c[name] for name in _COLUMNS)).order_by(loads.c.id.desc()).limit(limit)
     if source_id is not None:
         query = query.where(loads.c.source_id == source_id)
+    if table_name is not None:
+        query = query.where(loads.c.table_name == table_name)
     return [_report(row) for row in conn.execute(query)]
 
 
