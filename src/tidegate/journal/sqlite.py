@@ -128,7 +128,8 @@ class SqliteJournal:
             bytes_needed = sum(each.bytes for each in fresh) + KEY_BYTES * len(found.marks)
             rows, state = _placed(fresh, self._with_room(connection, state, bytes_needed))
             connection.executemany(_INSERT, rows)
-            note_keys(connection, found.marks, self._clock())
+            if found.marks:
+                note_keys(connection, found.marks, self._clock())
             # Also when nothing is new: this commit's sync covers the entries that are repeated here, which a
             # process that died may have left in the log unsynced.
             write_state(connection, state)
