@@ -90,7 +90,7 @@ CASES: dict[str, tuple[Refusal, str]] = {
     "date-time": (errors.BatchRefused(f"{RECORD_0}[x] is not a valid date-time. Expected []"), "21:25:03Z"),
     "extra field": (
         errors.BatchRefused(f"{RECORD_0}extraneous key [x] is not permitted"),
-        "to properties",
+        "under properties",
     ),
     "field lacks": (errors.BatchRefused(f"{RECORD_0}required key [x] not found"), "into the record"),
     "type": (errors.BatchRefused(f"{RECORD_0}expected: Integer, found: String"), "as the schema says"),
