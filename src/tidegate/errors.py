@@ -18,6 +18,7 @@ Every failure Tidegate names, in one tree.
     ├── DestinationError
     │   ├── DestinationDown          DestinationBusy         AccessDenied
     │   ├── LoadRefused              LoadConflict            QueryFailed
+    │   ├── TableHeld
     ├── ControlError
     │   ├── Unknown                  Conflict                InvalidName
     │   ├── ControlUnavailable       ControlUnusable
@@ -284,6 +285,18 @@ class LoadConflict(DestinationError):
     """The position in the warehouse is not the one this load starts from: another loader was faster."""
 
     code, retryable = "load_conflict", True
+
+
+class TableHeld(DestinationError):
+    """The warehouse takes nothing into one table until a person changes that; other tables can load."""
+
+    code, retryable = "table_held", True
+
+    def __init__(self, schema_name: str, table_name: str, reason: str) -> None:
+        super().__init__(f"{schema_name}.{table_name} waits: {reason}")
+        self.schema_name = schema_name
+        self.table_name = table_name
+        self.reason = reason
 
 
 class QueryFailed(DestinationError):

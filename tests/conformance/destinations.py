@@ -10,7 +10,7 @@ from typing import Any
 from tests.arrivals import BATCHED_AT_MS, numbered
 from tidegate.destinations import DESTINATIONS, connect
 from tidegate.destinations.base import Destination, Loaded
-from tidegate.tables.model import Span
+from tidegate.tables.model import Progress, Span
 from tidegate.tables.prepare import Arrival, Prepared, prepare
 
 SCHEMA = "shop"
@@ -63,8 +63,9 @@ class Warehouse:
 
 
 def span(after: int, upto: int, journal_id: str = JOURNAL) -> Span:
-    """Return the span of one load."""
-    return Span(journal_id=journal_id, after=after, upto=upto)
+    """Return the span of one load without held tables; after 0 nothing is stored yet."""
+    before = Progress(after) if after else None
+    return Span(journal_id=journal_id, before=before, after=Progress(upto))
 
 
 @contextmanager

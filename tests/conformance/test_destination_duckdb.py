@@ -17,7 +17,7 @@ import pytest
 from tests.arrivals import arrival
 from tests.conformance.destinations import SCHEMA, Warehouse, span, warehouse
 from tidegate.destinations.duckdb import DuckDB
-from tidegate.errors import AccessDenied, DestinationBusy, DestinationDown
+from tidegate.errors import AccessDenied, DestinationBusy, DestinationDown, LoadRefused, TableHeld
 from tidegate.tables.model import Type
 
 HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
@@ -191,6 +191,33 @@ def test_rows_that_people_doubled_are_replaced_together(shop: Warehouse, path: P
     shop.destination.open()
     shop.load(arrival({"id": 1, "n": 3}, position=2), after=1, upto=2)
     assert [{"n": 3}] == shop.ask("select n from cars")
+
+
+def test_a_column_that_nobody_fills_holds_its_table(shop: Warehouse, path: Path) -> None:
+    """A person's NOT NULL column is told with its table, and what a record lacks is told otherwise. (D11)"""
+    shop.load(arrival({"id": 1, "a": 1}), after=0, upto=1)
+    load = shop.prepare(arrival({"id": 2, "a": 2}, position=2))
+    shop.destination.close()
+    person(path, "alter table shop.cars add column size bigint")
+    person(path, "update shop.cars set size = 1")
+    person(path, "alter table shop.cars alter column size set not null")
+    shop.destination.open()
+    with pytest.raises(TableHeld, match=r"shop\.cars waits: column size") as held:
+        shop.destination.load(load.parts, span(1, 2))
+    assert ("shop", "cars") == (held.value.schema_name, held.value.table_name)
+    with pytest.raises(LoadRefused):
+        shop.load(arrival({"id": 3, "size": None}, {"id": 4, "size": 5}, position=2), after=1, upto=2)
+
+
+def test_an_index_that_forbids_a_change_holds_its_table(shop: Warehouse, path: Path) -> None:
+    """DuckDB alters no column that an index depends on; what needs no change loads. (D11)"""
+    shop.load(arrival({"id": 1, "a": Decimal("1.5")}), after=0, upto=1)
+    shop.destination.close()
+    person(path, "create index theirs on shop.cars (id)")
+    shop.destination.open()
+    with pytest.raises(TableHeld, match="depend"):
+        shop.load(arrival({"id": 2, "a": Decimal("1.12345678")}, position=2), after=1, upto=2)
+    shop.load(arrival({"id": 3, "b": 2}, position=2), after=1, upto=2)
 
 
 def test_a_destination_works_on_after_a_failed_load(shop: Warehouse) -> None:

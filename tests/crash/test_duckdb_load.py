@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tidegate.destinations.duckdb import DuckDB
+from tidegate.tables.model import Progress
 
 ROUNDS = 4
 KEYS = 500
@@ -25,7 +26,8 @@ from tests.conformance.destinations import Warehouse
 
 shop = Warehouse("duckdb", lambda: "/" + sys.argv[1])
 keys = int(sys.argv[2])
-done = shop.destination.position("journal-1") or 0
+progress = shop.destination.progress("journal-1")
+done = progress.upto if progress else 0
 print("open", flush=True)
 while True:
     done += 1
@@ -91,7 +93,7 @@ def test_a_killed_load_is_there_whole_or_not_at_all(tmp_path: Path, exercised: C
         expected = {"position": position, "rows": KEYS, "least": position, "greatest": position}
         assert expected | {"log": KEYS * position} == found
         destination.open()
-        assert position == destination.position("journal-1")
+        assert Progress(position) == destination.progress("journal-1")
         destination.close()
 
 
@@ -142,6 +144,7 @@ from tidegate.errors import DestinationDown
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # so that a write over the limit is an error
 shop = Warehouse("duckdb", lambda: "/" + sys.argv[1])
+at = lambda: shop.destination.progress("journal-1").upto
 shop.load(arrival({"id": 0, "text": ""}), after=0, upto=1)
 data = [{"id": key, "text": str(key) * 1_000} for key in range(3_000)]
 parts = shop.prepare(arrival(*data, position=2)).parts
@@ -158,9 +161,9 @@ try:
 except DestinationDown as exc:
     print("down:", exc)
 shop.destination.open()
-print("before:", shop.ask("select count(*) as n from cars")[0]["n"], shop.destination.position("journal-1"))
+print("before:", shop.ask("select count(*) as n from cars")[0]["n"], at())
 shop.destination.load(parts, span(1, 2))
-print("after:", shop.ask("select count(*) as n from cars")[0]["n"], shop.destination.position("journal-1"))
+print("after:", shop.ask("select count(*) as n from cars")[0]["n"], at())
 """
 
 

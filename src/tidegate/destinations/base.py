@@ -1,5 +1,5 @@
 """
-The contract of a destination. Numbered rules D1 to D9: docs/specs/destination.md.
+The contract of a destination. Numbered rules D1 to D11: docs/specs/destination.md.
 
 A destination is one file in this package and one line in `DESTINATIONS`. One process loads into it at a
 time; other processes may query it.
@@ -13,15 +13,29 @@ from typing import ClassVar, Protocol
 
 import pyarrow as pa
 
+from tidegate.errors import LoadConflict
 from tidegate.tables.capabilities import Capabilities
-from tidegate.tables.model import Change, Part, Span, Table
+from tidegate.tables.model import Change, Part, Progress, Span, Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What a load did: rows written (older versions of a row that were passed over do not count)."""
+    """What a load did: rows written, elements in subtables included (what was passed over does not count)."""
 
     rows: int
+
+
+def is_loaded(stored: Progress | None, span: Span, where: str) -> bool:
+    """
+    Tell whether a load was made before (D5). `where` is the warehouse, for people.
+
+    Errors: LoadConflict when it is not this load's turn (D6).
+    """
+    if stored == span.after:
+        return True
+    if stored != span.before:
+        raise LoadConflict(f"{where} has {stored}, this load begins after {span.before}; read again")
+    return False
 
 
 class Destination(Protocol):
@@ -45,19 +59,20 @@ class Destination(Protocol):
         """Make one change; safe to repeat, and nothing existing is dropped or rewritten (D3)."""
         ...
 
-    def load(self, parts: Sequence[Part], span: Span) -> Loaded:
+    def load(self, parts: Sequence[Part], span: Span, *, rehearse: bool = False) -> Loaded:
         """
-        Write all parts and the position `span.upto`, or nothing (D4).
+        Write all parts and the progress `span.after`, or nothing (D4).
 
-        When the stored position already is `span.upto`, nothing happens and `rows` is 0 (D5).
-        Errors: LoadConflict when the stored position is neither that nor `span.after` (D6; a destination
-        that holds no position yet takes any); LoadRefused when the warehouse refuses the data itself;
+        When the stored progress already is `span.after`, nothing happens and `rows` is 0 (D5).
+        With `rehearse` everything is done and then undone, the progress included (D10).
+        Errors: LoadConflict when the stored progress is neither that nor `span.before` (D6); LoadRefused
+        when the warehouse refuses the data itself; TableHeld when it takes nothing into one table (D11);
         DestinationDown, DestinationBusy, AccessDenied.
         """
         ...
 
-    def position(self, journal_id: str) -> int | None:
-        """Return the last `upto` committed for that journal, None before the first (D7)."""
+    def progress(self, journal_id: str) -> Progress | None:
+        """Return the progress last committed for that journal, None before the first (D7)."""
         ...
 
     def query(self, sql: str, *, wait_s: float, schema_name: str | None = None) -> pa.RecordBatchReader:

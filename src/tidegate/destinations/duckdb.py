@@ -1,5 +1,5 @@
 """
-DuckDB: one file on this machine, held only while loading. Rules D1 to D9: docs/specs/destination.md.
+DuckDB: one file on this machine, held only while loading. Rules D1 to D11: docs/specs/destination.md.
 
 DuckDB lets one process open a file for writing, or several for reading. So the loader opens it for each load
 and closes it again, and `query` waits for its turn. Keys are no PRIMARY KEY constraint, whose index is read
@@ -17,9 +17,9 @@ from typing import Any, ClassVar
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from tidegate.destinations.base import Loaded
+from tidegate.destinations.base import Loaded, is_loaded
+from tidegate.destinations.duckdb_rows import write_part
 from tidegate.destinations.reading import quoted, run_query
 from tidegate.errors import (
     AccessDenied,
@@ -27,8 +27,8 @@ from tidegate.errors import (
     DestinationDown,
     DestinationError,
     InputInvalid,
-    LoadConflict,
     LoadRefused,
+    TableHeld,
 )
 from tidegate.tables.capabilities import Capabilities
 from tidegate.tables.model import (
@@ -38,12 +38,15 @@ from tidegate.tables.model import (
     CreateSchema,
     CreateTable,
     GrowDecimal,
+    Held,
     Part,
+    Progress,
+    RenameColumn,
     Span,
     Table,
     Type,
 )
-from tidegate.tables.system import REJECTED, SEQUENCE
+from tidegate.tables.system import REJECTED
 
 DECIMAL_DIGITS = 38
 LOOK_AGAIN_S = 0.02
@@ -67,14 +70,19 @@ _QUERYING: _Config = _OFFLINE | {"enable_external_access": "false"}
 _BOOKKEEPING = """
     create schema if not exists _tidegate;
     create table if not exists _tidegate.positions (journal_id varchar not null, upto bigint not null);
+    create table if not exists _tidegate.held (
+        journal_id varchar not null, schema_name varchar not null, table_name varchar not null,
+        "after" bigint not null, reason varchar not null
+    );
+    create table if not exists _tidegate.tables (
+        schema_name varchar not null, table_name varchar not null, parent varchar not null,
+        version bigint not null
+    );
     create table if not exists _tidegate.key_columns (
         schema_name varchar not null, table_name varchar not null, ordinal integer not null,
         column_name varchar not null
     );
 """
-_ROW = "_sdc_row"
-"""Numbers incoming rows while they are compared; no column of a person can have the name."""
-
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 
@@ -146,6 +154,7 @@ class DuckDB:
         with self._translated(DestinationDown):
             columns = self._rows(_COLUMNS, [schema_name])
             keys = self._rows(_KEYS, [schema_name])
+            notes = {name: (parent, version) for name, parent, version in self._rows(_NOTES, [schema_name])}
         by_table: dict[str, list[Column]] = {}
         for table_name, name, native, nullable, scale in columns:
             by_table.setdefault(table_name, []).append(_column(name, native, nullable, scale))
@@ -155,6 +164,8 @@ class DuckDB:
                 name=name,
                 columns=tuple(columns),
                 key_columns=tuple(column for table_name, column in keys if table_name == name),
+                parent=notes.get(name, ("", 0))[0],
+                version=notes.get(name, ("", 0))[1],
             )
             for name, columns in by_table.items()
         ]
@@ -167,36 +178,25 @@ class DuckDB:
                     self._db.execute(f"create schema if not exists {quoted(change.schema_name)}")
                 case CreateTable():
                     self._create_table(change.table)
-                case AddColumn():
-                    table = _table_sql(change.schema_name, change.table_name)
-                    self._db.execute(
-                        f"alter table {table} add column if not exists {_column_sql(change.column)}"
-                    )
-                case GrowDecimal():
-                    self._grow_decimal(change)
+                case AddColumn() | RenameColumn() | GrowDecimal():
+                    self._alter(change)
 
-    def load(self, parts: Sequence[Part], span: Span) -> Loaded:
-        """Write the parts and the position, in one transaction (D4 to D6)."""
-        with self._translated(LoadRefused), self._transaction():
-            stored = self._position(span.journal_id)
-            if stored == span.upto:
+    def load(self, parts: Sequence[Part], span: Span, *, rehearse: bool = False) -> Loaded:
+        """Write the parts and the progress, in one transaction (D4 to D6, D10, D11)."""
+        with self._translated(LoadRefused), self._transaction(undo=rehearse):
+            if is_loaded(self._progress(span.journal_id), span, str(self._path)):
                 return Loaded(rows=0)
-            if stored is not None and stored != span.after:
-                raise LoadConflict(
-                    f"{self._path} is loaded up to {stored}, this load begins after {span.after}; read again"
-                )
-            rows = sum(self._write(part) for part in parts if part.table.name != REJECTED)
+            rows = 0
             for part in parts:
-                if part.table.name == REJECTED:
-                    self._insert(part)
-            self._db.execute("delete from _tidegate.positions where journal_id = ?", [span.journal_id])
-            self._db.execute("insert into _tidegate.positions values (?, ?)", [span.journal_id, span.upto])
+                count = write_part(self._db, part)
+                rows += count if part.table.name != REJECTED else 0
+            self._note(span.journal_id, span.after)
         return Loaded(rows=rows)
 
-    def position(self, journal_id: str) -> int | None:
-        """Return the last position committed for a journal (D7)."""
+    def progress(self, journal_id: str) -> Progress | None:
+        """Return the progress last committed for a journal (D7)."""
         with self._translated(DestinationDown):
-            return self._position(journal_id)
+            return self._progress(journal_id)
 
     def query(self, sql: str, *, wait_s: float, schema_name: str | None = None) -> pa.RecordBatchReader:
         """
@@ -228,14 +228,14 @@ class DuckDB:
         return self._connection
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, *, undo: bool = False) -> Iterator[None]:
         self._db.execute("begin")
         try:
             yield
         except BaseException:
             self._roll_back()
             raise
-        self._db.execute("commit")
+        self._db.execute("rollback" if undo else "commit")
 
     def _roll_back(self) -> None:
         """Undo; where DuckDB gave up the transaction or the whole file by itself there is nothing to undo."""
@@ -252,9 +252,20 @@ class DuckDB:
         except duckdb.Error as exc:
             raise _ours(self._path, exc, otherwise) from exc
 
-    def _position(self, journal_id: str) -> int | None:
+    def _progress(self, journal_id: str) -> Progress | None:
         found = self._rows("select upto from _tidegate.positions where journal_id = ?", [journal_id])
-        return int(found[0][0]) if found else None
+        held = self._rows(_HELD, [journal_id])
+        return Progress(found[0][0], tuple(_held(*row) for row in held)) if found else None
+
+    def _note(self, journal_id: str, progress: Progress) -> None:
+        self._db.execute("delete from _tidegate.positions where journal_id = ?", [journal_id])
+        self._db.execute("insert into _tidegate.positions values (?, ?)", [journal_id, progress.upto])
+        self._db.execute("delete from _tidegate.held where journal_id = ?", [journal_id])
+        for held in progress.held:
+            self._db.execute(
+                "insert into _tidegate.held values (?, ?, ?, ?, ?)",
+                [journal_id, held.schema_name, held.table_name, held.after, held.reason],
+            )
 
     def _rows(self, sql: str, values: list[str]) -> list[tuple[Any, ...]]:
         """Return all rows: an unread rest would hold up the connection."""
@@ -266,12 +277,37 @@ class DuckDB:
             return
         columns = ", ".join(map(_column_sql, table.columns))
         self._db.execute(f"create table {_table_sql(*names)} ({columns})")
-        # A table somebody dropped may have left its key list.
+        # A table somebody dropped may have left its key list and notes.
         self._db.execute("delete from _tidegate.key_columns where schema_name = ? and table_name = ?", names)
+        self._db.execute("delete from _tidegate.tables where schema_name = ? and table_name = ?", names)
+        self._db.execute("insert into _tidegate.tables values (?, ?, ?, 0)", [*names, table.parent])
         for ordinal, column in enumerate(table.key_columns):
             self._db.execute(
                 "insert into _tidegate.key_columns values (?, ?, ?, ?)", [*names, ordinal, column]
             )
+
+    def _alter(self, change: AddColumn | RenameColumn | GrowDecimal) -> None:
+        """Errors: TableHeld when something a person made depends on the table, such as an index."""
+        table = _table_sql(change.schema_name, change.table_name)
+        try:
+            match change:
+                case AddColumn():
+                    self._db.execute(
+                        f"alter table {table} add column if not exists {_column_sql(change.column)}"
+                    )
+                case RenameColumn():
+                    self._rename_column(change)
+                case GrowDecimal():
+                    self._grow_decimal(change)
+        except duckdb.DependencyException as exc:
+            raise TableHeld(change.schema_name, change.table_name, str(exc)) from exc
+
+    def _rename_column(self, change: RenameColumn) -> None:
+        names = [change.schema_name, change.table_name]
+        there = {name.lower() for (name,) in self._rows(_NAMES, names)}
+        if change.old_name.lower() in there and change.new_name.lower() not in there:
+            old, new = quoted(change.old_name), quoted(change.new_name)
+            self._db.execute(f"alter table {_table_sql(*names)} rename column {old} to {new}")
 
     def _grow_decimal(self, change: GrowDecimal) -> None:
         names = [change.schema_name, change.table_name, change.column.name]
@@ -287,53 +323,6 @@ class DuckDB:
                 f" {change.column.scale} digits after the point"
             ) from exc
 
-    def _write(self, part: Part) -> int:
-        """Write one part; of a keyed table first take out the rows that are replaced."""
-        if not part.table.key_columns or not part.rows.num_rows:
-            return self._insert(part)
-        rows = self._replace(part)
-        return self._insert(Part(table=part.table, rows=rows))
-
-    def _replace(self, part: Part) -> pa.Table:
-        """
-        Delete the stored rows that this part replaces, and return the rows still to insert.
-
-        Two joins, each reading only what it needs: this is the cheapest way measured (ADR 0101).
-        """
-        rows, keys = part.rows, part.table.key_columns
-        table = _table_sql(part.table.schema_name, part.table.name)
-        same = " and ".join(f"stored.{quoted(key)} = incoming.{quoted(key)}" for key in keys)
-        numbers = pa.array(range(rows.num_rows), pa.int64())
-        with self._registered(rows.select([*keys, SEQUENCE]).append_column(_ROW, numbers)) as view:
-            older = self._db.execute(
-                f"select incoming.{_ROW} from {table} as stored join {view} as incoming on {same}"  # noqa: S608 - quoted
-                f" where stored.{SEQUENCE} > incoming.{SEQUENCE}"
-            ).fetchall()
-        if older:
-            passed_over = pa.array([row for (row,) in older], pa.int64())
-            rows = rows.filter(pc.invert(pc.is_in(numbers, passed_over)))
-        with self._registered(rows.select(keys)) as view:
-            self._db.execute(f"delete from {table} as stored using {view} as incoming where {same}")  # noqa: S608 - quoted
-        return rows
-
-    def _insert(self, part: Part) -> int:
-        rows = part.rows
-        if rows.num_rows:
-            columns = ", ".join(map(quoted, rows.column_names))
-            table = _table_sql(part.table.schema_name, part.table.name)
-            with self._registered(rows) as view:
-                statement = f"insert into {table} ({columns}) select {columns} from {view}"  # noqa: S608 - quoted
-                self._db.execute(statement)
-        return int(rows.num_rows)
-
-    @contextmanager
-    def _registered(self, rows: pa.Table) -> Iterator[str]:
-        """Let SQL see an Arrow table, under a name no table of a person can have."""
-        self._db.register("_tidegate_rows", rows)
-        yield "temp.main._tidegate_rows"
-        # Not after an error: nothing can be asked of a broken transaction, and the next rows take the name.
-        self._db.unregister("_tidegate_rows")
-
 
 _COLUMNS = """
     select c.table_name, c.column_name, c.data_type, c.is_nullable, c.numeric_scale
@@ -345,6 +334,12 @@ _KEYS = """
     select table_name, column_name from _tidegate.key_columns where schema_name = ?
     order by table_name, ordinal
 """
+_NOTES = "select table_name, parent, version from _tidegate.tables where schema_name = ?"
+_HELD = 'select schema_name, table_name, "after", reason from _tidegate.held where journal_id = ?'
+_NAMES = """
+    select column_name from duckdb_columns()
+    where schema_name = ? and table_name = ? and database_name = current_database()
+"""
 _THERE = """
     select 1 from duckdb_tables()
     where schema_name = ? and lower(table_name) = lower(?) and database_name = current_database()
@@ -353,6 +348,10 @@ _SCALE = """
     select numeric_scale from duckdb_columns()
     where schema_name = ? and table_name = ? and column_name = ? and database_name = current_database()
 """
+
+
+def _held(schema_name: str, table_name: str, after: int, reason: str) -> Held:
+    return Held(schema_name=schema_name, table_name=table_name, after=after, reason=reason)
 
 
 def _table_sql(schema_name: str, table_name: str) -> str:

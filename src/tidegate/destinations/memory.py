@@ -1,5 +1,5 @@
 """
-Memory: the reference destination, for tests and trials. Rules D1 to D9: docs/specs/destination.md.
+Memory: the reference destination, for tests and trials. Rules D1 to D11: docs/specs/destination.md.
 
 Tables are Python values and live as long as this object; DuckDB answers queries about a copy of them.
 """
@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 import duckdb
 import pyarrow as pa
 
-from tidegate.destinations.base import Loaded
+from tidegate.destinations.base import Loaded, is_loaded
 from tidegate.destinations.reading import quoted, run_query
-from tidegate.errors import InputInvalid, LoadConflict, LoadRefused
+from tidegate.errors import InputInvalid, LoadRefused
 from tidegate.tables.capabilities import Capabilities
 from tidegate.tables.model import (
     AddColumn,
@@ -26,12 +26,14 @@ from tidegate.tables.model import (
     CreateTable,
     GrowDecimal,
     Part,
+    Progress,
+    RenameColumn,
     Span,
     Table,
     Type,
 )
 from tidegate.tables.reading import ARROW_TYPES
-from tidegate.tables.system import REJECTED, SEQUENCE
+from tidegate.tables.system import REJECTED, SEQUENCE, TABLE_VERSION
 
 DECIMAL_DIGITS = 38
 _DAY_US = 86_400_000_000
@@ -75,7 +77,7 @@ class Memory:
         self._schemas: set[str] = set()
         self._tables: dict[Place, Table] = {}
         self._rows: dict[Place, list[Row]] = {}
-        self._positions: dict[str, int] = {}
+        self._progress: dict[str, Progress] = {}
 
     @classmethod
     def from_address(cls, address: str) -> Memory:
@@ -100,7 +102,7 @@ class Memory:
             case CreateSchema():
                 self._schemas.add(change.schema_name)
             case CreateTable():
-                place = (change.table.schema_name, change.table.name)
+                place = _place(change.table)
                 self._tables.setdefault(place, change.table)
                 self._rows.setdefault(place, [])
             case AddColumn():
@@ -108,12 +110,29 @@ class Memory:
                 table = self._tables[place]
                 if table.column(change.column.name) is None:
                     self._tables[place] = replace(table, columns=(*table.columns, change.column))
+            case RenameColumn():
+                self._rename_column(change)
             case GrowDecimal():
                 place = (change.schema_name, change.table_name)
                 table = self._tables[place]
                 self._check_room(place, change.column)
                 columns = tuple(_grown(column, change.column) for column in table.columns)
                 self._tables[place] = replace(table, columns=columns)
+
+    def _rename_column(self, change: RenameColumn) -> None:
+        place = (change.schema_name, change.table_name)
+        table = self._tables[place]
+        if table.column(change.old_name) is None or table.column(change.new_name) is not None:
+            return
+        columns = [
+            replace(column, name=change.new_name) if column.name == change.old_name else column
+            for column in table.columns
+        ]
+        self._tables[place] = replace(table, columns=tuple(columns))
+        self._rows[place] = [
+            {change.new_name if name == change.old_name else name: value for name, value in row.items()}
+            for row in self._rows[place]
+        ]
 
     def _check_room(self, place: Place, wanted: Column) -> None:
         """Errors: LoadRefused when a stored decimal leaves no room for more digits after the point."""
@@ -124,28 +143,26 @@ class Memory:
                 f" {wanted.scale} digits after the point"
             )
 
-    def load(self, parts: Sequence[Part], span: Span) -> Loaded:
-        """Write the parts and the position, or nothing (D4 to D6)."""
-        stored = self._positions.get(span.journal_id)
-        if stored == span.upto:
+    def load(self, parts: Sequence[Part], span: Span, *, rehearse: bool = False) -> Loaded:
+        """Write the parts and the progress, or nothing (D4 to D6, D10)."""
+        if is_loaded(self._progress.get(span.journal_id), span, "memory"):
             return Loaded(rows=0)
-        if stored is not None and stored != span.after:
-            raise LoadConflict(f"loaded up to {stored}, this load begins after {span.after}; read again")
         written = 0
-        after = dict(self._rows)
+        rows, tables = dict(self._rows), dict(self._tables)
         for part in parts:
-            place = (part.table.schema_name, part.table.name)
-            rows = part.rows.to_pylist()
-            kept, new = _upserted(after[place], rows, part.table.key_columns)
-            after[place] = [*kept, *new]
-            written += len(new) if part.table.name != REJECTED else 0
-        self._rows = after
-        self._positions[span.journal_id] = span.upto
+            count = _write(part, rows)
+            written += count if part.table.name != REJECTED else 0
+            if part.activates is not None:
+                place = _place(part.table)
+                tables[place] = replace(tables[place], version=part.activates)
+        if not rehearse:
+            self._rows, self._tables = rows, tables
+            self._progress[span.journal_id] = span.after
         return Loaded(rows=written)
 
-    def position(self, journal_id: str) -> int | None:
-        """Return the last position loaded for a journal (D7)."""
-        return self._positions.get(journal_id)
+    def progress(self, journal_id: str) -> Progress | None:
+        """Return the progress last loaded for a journal (D7)."""
+        return self._progress.get(journal_id)
 
     def query(self, sql: str, *, wait_s: float, schema_name: str | None = None) -> pa.RecordBatchReader:  # noqa: ARG002 - there is never a wait
         """Run one reading statement on a copy of the tables (D8)."""
@@ -170,17 +187,47 @@ def _grown(column: Column, wanted: Column) -> Column:
     return replace(column, scale=wanted.scale) if same else column
 
 
-def _upserted(
-    stored: Sequence[Row], rows: Sequence[Row], key_columns: Sequence[str]
-) -> tuple[list[Row], list[Row]]:
-    """Return the stored rows that stay, and the rows that come."""
-    if not key_columns:
-        return list(stored), list(rows)
-    had = {_key(row, key_columns): row for row in stored}
-    new = {_key(row, key_columns): row for row in rows}
-    passed_over = {key for key, row in new.items() if key in had and had[key][SEQUENCE] > row[SEQUENCE]}
-    kept = [row for key, row in had.items() if key not in new or key in passed_over]
-    return kept, [row for key, row in new.items() if key not in passed_over]
+def _place(table: Table) -> Place:
+    return table.schema_name, table.name
+
+
+def _write(part: Part, stored: dict[Place, list[Row]]) -> int:
+    """Write one part and its children into the rows of all tables, and return how many rows that were."""
+    keys = part.table.key_columns
+    incoming = part.rows.to_pylist()
+    written = _written(stored[_place(part.table)], incoming, keys)
+    count = 0
+    for table, rows, parents in (
+        (part.table, incoming, range(len(incoming))),
+        *((child.table, child.rows.to_pylist(), child.parents.to_pylist()) for child in part.children),
+    ):
+        replaced = set(written.values()) if keys else set()
+        stays = [
+            row for row in stored[_place(table)] if _key(row, table.key_columns[: len(keys)]) not in replaced
+        ]
+        comes = [row for row, parent in zip(rows, parents, strict=True) if parent in written]
+        count += len(comes)
+        least = part.activates
+        stored[_place(table)] = [
+            row for row in (*stays, *comes) if least is None or row[TABLE_VERSION] >= least
+        ]
+    return count
+
+
+def _written(
+    stored: Sequence[Row], incoming: Sequence[Row], keys: Sequence[str]
+) -> dict[int, tuple[Any, ...]]:
+    """Return number and key of the incoming rows that no stored row is newer than."""
+    newest: dict[tuple[Any, ...], int] = {}
+    for row in stored if keys else ():
+        key = _key(row, keys)
+        newest[key] = max(newest.get(key, row[SEQUENCE]), row[SEQUENCE])
+    keyed = [_key(row, keys) for row in incoming]
+    return {
+        number: key
+        for number, (key, row) in enumerate(zip(keyed, incoming, strict=True))
+        if key not in newest or newest[key] <= row[SEQUENCE]
+    }
 
 
 def _key(row: Row, key_columns: Sequence[str]) -> tuple[Any, ...]:

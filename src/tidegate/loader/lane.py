@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tidegate.crashpoints import crash_point
 from tidegate.errors import DestinationBusy, JournalUnusable, LoadConflict, TidegateError
 from tidegate.loader.load import Load, Source, load_entries
+from tidegate.tables.model import Progress
 
 if TYPE_CHECKING:
     from tidegate.destinations.base import Destination
@@ -63,6 +64,7 @@ class Lane:
         self._label = destination.capabilities.kind
         self._read_at = float("-inf")
         self._held_since: float | None = None
+        self._progress: Progress | None = None
         self.position: int | None = None
 
     def run(self, stop: threading.Event) -> None:
@@ -101,9 +103,10 @@ class Lane:
     def _ask_position(self) -> int:
         """Return where to go on: the destination knows, a new destination begins after what was loaded."""
         self._hold()
-        stored = self._destination.position(self._journal.journal_id)
-        if stored is None:
+        self._progress = self._destination.progress(self._journal.journal_id)
+        if self._progress is None:
             return self._journal.stats().loaded
+        stored = self._progress.upto
         if stored > self._journal.end():
             raise JournalUnusable(
                 f"the warehouse has loaded this journal up to {stored}, but it ends at {self._journal.end()}:"
@@ -119,14 +122,12 @@ class Lane:
         return self._journal.stats().bytes_waiting * 4 >= self._settings.load_bytes
 
     def _load(self, reading: Reading) -> None:
-        if self.position is None:
-            return
         begun = time.perf_counter()
         started_at_ms = self._now_ms()
         load = Load(
             journal_id=self._journal.journal_id,
-            after=self.position,
-            upto=reading.upto,
+            before=self._progress,
+            after=Progress(reading.upto),
             batched_at_ms=started_at_ms,
         )
         sources = {
@@ -135,6 +136,7 @@ class Lane:
         }
         self._hold()
         done = load_entries(self._destination, reading.entries, load, sources, log=self._log)
+        self._progress = load.after
         crash_point("loader after load")
         seconds = time.perf_counter() - begun
         reports = done.reports(self._destination_id, started_at_ms, self._now_ms())

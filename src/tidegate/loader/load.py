@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tidegate.crashpoints import crash_point
-from tidegate.errors import LoadRefused, MalformedBody
+from tidegate.errors import LoadRefused, MalformedBody, TableHeld
 from tidegate.loader.ports import LoadReport
 from tidegate.records import Batch, Endpoint, Entry, Request
-from tidegate.tables.model import Part, Span
+from tidegate.tables.model import Part, Progress, Span
 from tidegate.tables.prepare import Arrival, Prepared, TableReport, prepare
 from tidegate.wire.batch import read_batch
 from tidegate.wire.push import read_push
@@ -35,13 +35,13 @@ class Load:
     """What one load covers, and the time it writes into `_sdc_batched_at`."""
 
     journal_id: str
-    after: int
-    upto: int
+    before: Progress | None
+    after: Progress
     batched_at_ms: int
 
     def span(self) -> Span:
         """The same in the destination's words."""
-        return Span(journal_id=self.journal_id, after=self.after, upto=self.upto)
+        return Span(journal_id=self.journal_id, before=self.before, after=self.after)
 
 
 @dataclass(slots=True)
@@ -71,14 +71,15 @@ def load_entries(
     """
     Load entries into an open destination, all of them with the position, in one transaction.
 
-    When the warehouse refuses the data itself, the span is cut in halves until one entry is left; that
-    entry's records go to `_sdc_rejected` with the warehouse's reason, so that nothing waits behind it.
-    Errors: those of `Destination.load`, but LoadRefused.
+    When the warehouse refuses the data itself, or takes nothing into a table, the span is cut in halves until
+    one entry is left; that entry's records go to `_sdc_rejected` with the warehouse's reason, so that nothing
+    waits behind it.
+    Errors: those of `Destination.load`, but LoadRefused and TableHeld.
     """
     arrivals = _arrivals(entries, sources, log)
     try:
         return _load_once(destination, arrivals, load, sources, {})
-    except LoadRefused as exc:
+    except (LoadRefused, TableHeld) as exc:
         if len(entries) == 1:
             log.warning("entry refused by the warehouse", position=entries[0].position, reason=str(exc))
             refused = {
@@ -89,8 +90,8 @@ def load_entries(
             }
             return _load_once(destination, arrivals, load, sources, refused)
     middle = len(entries) // 2
-    cut = entries[middle - 1].position
-    halves = ((entries[:middle], replace(load, upto=cut)), (entries[middle:], replace(load, after=cut)))
+    cut = Progress(entries[middle - 1].position)
+    halves = ((entries[:middle], replace(load, after=cut)), (entries[middle:], replace(load, before=cut)))
     done = Done()
     for half, part in halves:
         loaded = load_entries(destination, half, part, sources, log=log)

@@ -41,13 +41,17 @@ class Table:
     """
     A table in a schema (one schema belongs to each source).
 
-    Shape: `key_columns` in key order; empty for a table that only grows.
+    Shape: `key_columns` in key order; empty for a table that only grows. `parent`: of a subtable, the name
+    of the top-level table whose elements it holds, else "". `version`: the active version of a top-level
+    table, that is the least a record may have; 0 when none was ever given.
     """
 
     schema_name: str
     name: str
     columns: tuple[Column, ...]
     key_columns: tuple[str, ...] = ()
+    parent: str = ""
+    version: int = 0
 
     def column(self, name: str) -> Column | None:
         """Return the column of exactly this name, None when there is none."""
@@ -78,6 +82,16 @@ class AddColumn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenameColumn:
+    """Call a column otherwise, if it is there under its old name and the new one is free."""
+
+    schema_name: str
+    table_name: str
+    old_name: str
+    new_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GrowDecimal:
     """Give a decimal column more digits after the point; every value in it still fits."""
 
@@ -86,28 +100,76 @@ class GrowDecimal:
     column: Column
 
 
-Change = CreateSchema | CreateTable | AddColumn | GrowDecimal
-"""One additive change to a warehouse; applying it again changes nothing."""
+Change = CreateSchema | CreateTable | AddColumn | RenameColumn | GrowDecimal
+"""One change to a warehouse that loses nothing; applying it again changes nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """
+    The elements that one part's rows bring along for one subtable.
+
+    Shape: `table` as it is after the changes; its key columns are one for each key column of the parent, in
+    the parent's order, then the levels. `rows` as in Part, possibly none; `parents` is int64, for each of
+    them the number of its row in the part's rows.
+    """
+
+    table: Table
+    rows: pa.Table
+    parents: pa.Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """
-    What one load writes into one table.
+    What one load writes into one table, and into its subtables.
 
     Shape: `table` as it is after the changes; `rows` has a subset of its columns, named alike, the missing
     ones become null. With `table.key_columns`: at most one row for each key, and a row replaces the stored
     one unless that has a greater `_sdc_sequence`. Without: the rows are added.
+    `children`: every subtable there is; a row that is written takes all stored elements of its key away and
+    puts its own in place, a row that is passed over leaves the stored elements and brings none.
+    `activates`: after the rows, this becomes the table's version, and rows of older versions (less
+    `_sdc_table_version`) are deleted, from the table and its children; None changes nothing.
+    A load may have several parts for one table; they are written in order.
     """
 
     table: Table
     rows: pa.Table
+    children: tuple[Child, ...] = ()
+    activates: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Entries of one table behind position `after` are not loaded yet, because of `reason`."""
+
+    schema_name: str
+    table_name: str
+    after: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one journal is loaded: up to `upto`, but for the tables held. Order of `held` is no matter."""
+
+    upto: int
+    held: tuple[Held, ...] = ()
+
+    def __post_init__(self) -> None:
+        held = sorted(self.held, key=lambda each: (each.schema_name, each.table_name))
+        object.__setattr__(self, "held", tuple(held))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """The entries one load covers: positions after `after`, up to `upto`, of one journal."""
+    """
+    What one load moves, of one journal.
+
+    Shape: the progress stored before it, None when nothing is stored yet; and the progress it leaves.
+    """
 
     journal_id: str
-    after: int
-    upto: int
+    before: Progress | None
+    after: Progress
