@@ -262,6 +262,21 @@ def test_a_decimal_column_starts_with_the_scale_it_needs() -> None:
     assert [6, 8] == [part.rows.schema.field(name).type.scale for name in "ab"]
 
 
+@pytest.mark.parametrize("text", ["9.133082717949334150189620E-21", "1.5E-44", "0." + "1" * 60])
+def test_a_decimal_with_more_digits_than_arrow_counts_is_rejected(text: str) -> None:
+    """Arrow would read some of these as zero. (L24, L26)"""
+    load = prepared(arrival({"id": 1, "a": Decimal(text)}))
+    assert [f"decimal out of range for DuckDB on {Decimal(text)}"] == [
+        reason for reason, _ in rejections(load)
+    ]
+
+
+@pytest.mark.parametrize("text", ["1." + "0" * 60, "-0E+40", "0E-60", "12E+20"])
+def test_zeros_at_the_ends_of_a_decimal_need_no_digits(text: str) -> None:
+    """However many there are. (L26)"""
+    assert [{"id": 1, "a": Decimal(text)}] == rows_of(prepared(arrival({"id": 1, "a": Decimal(text)})))
+
+
 def test_decimals_that_need_too_many_digits_together_are_refused_in_order() -> None:
     """The first come first; what no longer fits beside them is rejected, not rounded. (L26)"""
     data = [

@@ -16,6 +16,7 @@ from tidegate.tables.capabilities import Capabilities
 
 _UNBOUNDED_DIGITS = (131_072, 16_383)  # before and after the point: what PostgreSQL documents
 _PROBE = 400_000  # no number of either side is longer, so nothing longer is ever written out
+_SHORT_CHARS = 38
 
 Refused = dict[int, str]
 """Row number -> why its record is rejected."""
@@ -35,9 +36,21 @@ def decimal_array(
     if digits_max is None:
         return _text_array(values, capabilities)
     try:
-        return pa.array(values, pa.decimal128(digits_max, scale)), {}
+        if _are_short(values):
+            return pa.array(values, pa.decimal128(digits_max, scale)), {}
     except (pa.ArrowException, ValueError, TypeError, OverflowError):
-        return _fitted(values, scale, digits_max, capabilities)
+        pass
+    return _fitted(values, scale, digits_max, capabilities)
+
+
+def _are_short(values: Sequence[Decimal | None]) -> bool:
+    """
+    Tell whether no value has so many digits that Arrow would lose them in silence.
+
+    Arrow refuses what does not fit a scale, but not reliably where more than 38 digits after the point go.
+    """
+    texts = list(map(str, values))
+    return max(map(len, texts), default=0) <= _SHORT_CHARS and "E" not in "".join(texts)
 
 
 def _fitted(
@@ -55,7 +68,15 @@ def _fitted(
             taken[row] = None
         else:
             whole, scale = max(whole, before), max(scale, after)
+            taken[row] = _written_out(value, after)
     return pa.array(taken, pa.decimal128(digits_max, scale)), refused
+
+
+def _written_out(value: Decimal, after: int) -> Decimal:
+    """Return the same number without an exponent and without zeros at the end."""
+    text = f"{value:f}"
+    point = text.find(".")
+    return Decimal(text if point < 0 else text[: point + 1 + after])
 
 
 def _text_array(values: Sequence[Decimal | None], capabilities: Capabilities) -> tuple[pa.Array, Refused]:
