@@ -260,7 +260,7 @@ def test_a_reader_of_the_page_alone_pushes_records(product: Product, page: str, 
     exercised("examples of /docs")
 
 
-@pytest.mark.parametrize("host", ["x' ; rm -rf y; '", "<i>", "a b", "$(id)", "`id`"])
+@pytest.mark.parametrize("host", ["x' ; rm -rf y; '", "<i>", "odd host", "$(id)", "`id`"])
 def test_a_made_up_host_is_not_repeated(product: Product, host: str) -> None:
     """Examples are pasted into shells, so an odd Host header does not get into them."""
     with httpx.Client(base_url=product.base_url, trust_env=False) as client:

@@ -55,7 +55,8 @@ def documents(routes: Mapping[str, Route], *, settings: Settings, version: str) 
     async def docs(request: Request) -> Response:
         host = request.headers.get("host", "")
         shown = host if HOST.fullmatch(host) else "{}:{}".format(*request.scope["server"])
-        return HTMLResponse(page(f"{request.url.scheme}://{shown}"), headers=PAGE_HEADERS)
+        secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
+        return HTMLResponse(page(f"{'https' if secure else 'http'}://{shown}"), headers=PAGE_HEADERS)
 
     return [OperatorRoute("/openapi.json", openapi_json), OperatorRoute("/docs", docs)]
 

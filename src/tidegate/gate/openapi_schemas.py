@@ -142,6 +142,8 @@ BATCH: Schema = {
 
 SCHEMAS: dict[str, Schema] = {"Records": PUSH, "Upsert": UPSERT, "SwitchView": SWITCH_VIEW, "Batch": BATCH}
 
+_REFUSED_STATUS_MIN = 400
+_HINT: Schema = {"type": "string", "description": "What to do about it, in plain words."}
 _REASON: Schema = {
     "anyOf": [
         {"type": "string"},
@@ -151,10 +153,14 @@ _REASON: Schema = {
 
 
 def answer_schema(answer: Answer) -> Schema:
-    """Return the shape of an answer: its very fields, of the types they have in it."""
+    """Return the shape of an answer: its very fields, of the types they have in it; a hint may be there."""
     if answer.content_type != JSON:
         return {"type": "string", "enum": [answer.body.decode()]}
-    return _shape(json.loads(answer.body))
+    shape = _shape(json.loads(answer.body))
+    if answer.status >= _REFUSED_STATUS_MIN:
+        shape["required"] = [each for each in shape["required"] if each != "hint"]
+        shape["properties"]["hint"] = _HINT
+    return shape
 
 
 def _shape(value: Any) -> Schema:
