@@ -23,6 +23,8 @@ PYTEST := $(BIN)/python -m pytest
 # Tests that must not run beside each other share a mark: @pytest.mark.xdist_group("name").
 PARALLEL := -n 2 --dist loadgroup
 
+# Published clients that tests drive, each pinned and installed by itself.
+CLIENTS := stitchclient target-stitch
 # The lock files must not name anybody's package index, so uv reads no configuration file.
 LOCK := $(LOCK_VENV)/bin/uv pip compile --quiet --no-config --universal --generate-hashes --no-annotate \
 	--custom-compile-command "make lock" --python-version 3.11
@@ -58,6 +60,7 @@ docs: $(DEV_READY)  ## Write the generated pages of docs/reference
 lock: $(LOCK_VENV)/.uv-$(UV_VERSION)  ## Pin all packages again; ARGS=--upgrade takes newer ones
 	$(LOCK) $(ARGS) pyproject.toml requirements/build.in -o requirements/runtime.txt
 	$(LOCK) $(ARGS) pyproject.toml requirements/build.in requirements/dev.in -o requirements/dev.txt
+	for name in $(CLIENTS); do $(LOCK) $(ARGS) requirements/clients/$$name.in -o requirements/clients/$$name.txt || exit 1; done
 
 clean:  ## Remove what these targets made, except the data folder
 	rm -rf $(VENV) .cache .hypothesis .mypy_cache .ruff_cache .pytest_cache build dist bench/results

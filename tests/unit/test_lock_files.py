@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.lock_files import faults, main, pins
+from tools.lock_files import client_faults, faults, main, pins
 
 HASH = "    --hash=sha256:00"
 A, A2, B = (f"{pin} \\\n{HASH}\n" for pin in ("a-b==1.0", "a-b==2.0", "b==1.0 ; sys_platform == 'win32'"))
@@ -40,3 +40,16 @@ def test_a_fault_in_the_lock_files_is_caught(runtime: str, dev: str, wanted: str
     """Two versions of one package, a package left out, or an address: each is named."""
     found = faults(runtime, dev, ["a-b"], ["a-b", "b"])
     assert any(wanted in each for each in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (A, []),
+        (B, ["c.txt: a-b is asked for and not pinned; run `make lock`"]),
+        ("", ["c.txt: a-b is asked for and not pinned; run `make lock`"]),
+    ],
+)
+def test_a_clients_lock_file_stands_by_itself(text: str, wanted: list[str]) -> None:
+    """A published client is pinned in its own file, whatever the product's files pin."""
+    assert wanted == client_faults("c.txt", text, ["# why", "A_b==1.0"])
