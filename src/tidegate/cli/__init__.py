@@ -15,7 +15,7 @@ import sys
 
 import typer
 
-from tidegate.cli import config, loads, push, serve, sources, sql, status, tokens
+from tidegate.cli import config, infer, loads, push, serve, sources, sql, status, tokens
 from tidegate.cli.context import err_console, print_json
 from tidegate.errors import TidegateError
 
@@ -33,6 +33,7 @@ app.command("status")(status.status)
 app.command("loads")(loads.loads)
 app.command("sql")(sql.sql)
 app.command("push")(push.push)
+app.command("infer")(infer.infer)
 app.add_typer(sources.app, name="sources")
 app.add_typer(tokens.app, name="tokens")
 app.command("config")(config.config)

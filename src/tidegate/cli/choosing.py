@@ -1,15 +1,17 @@
-"""The source a command is about, as people name it."""
+"""The source a command is about, as people name it, and its warehouse."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tidegate.cli.context import open_store
 from tidegate.errors import Unknown
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from tidegate.control.sources import Source
+    from tidegate.settings import Settings
 
 
 def chosen_source(conn: Connection, named: str | None, *, first_will_do: bool) -> Source:
@@ -33,3 +35,22 @@ def chosen_source(conn: Connection, named: str | None, *, first_will_do: bool) -
     raise Unknown(
         f"there are {found}; name one with --source, by its id: {listed}".replace("are no", "is no")
     )
+
+
+def chosen_warehouse(settings: Settings, named: str | None) -> tuple[str, str]:
+    """
+    Return the address of a source's destination, and the source's schema; without a name the oldest's.
+
+    Errors: NotSetUp, Unknown.
+    """
+    with open_store(settings) as store, store.reading() as conn:
+        source = chosen_source(conn, named, first_will_do=True)
+        return warehouse_url(conn, source), source.schema_name
+
+
+def warehouse_url(conn: Connection, source: Source) -> str:
+    """Return the address a source loads to, secrets included. Errors: Unknown."""
+    from tidegate.control import destinations
+
+    destination_id = source.destination_id or destinations.default(conn, source.client_id).id
+    return destinations.full_url(conn, destination_id)

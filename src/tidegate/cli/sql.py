@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.choosing import chosen_source
-from tidegate.cli.context import AsJson, DataDir, console, err_console, open_store, settings_for
+from tidegate.cli.choosing import chosen_warehouse
+from tidegate.cli.context import AsJson, DataDir, console, err_console, settings_for
 from tidegate.errors import InputInvalid, QueryFailed
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from tidegate.settings import Settings
 
 EXAMPLES = """
 
@@ -74,7 +72,7 @@ def sql(
     """Ask the warehouse of a source, also while the server runs."""
     if shape not in (None, *Shape):
         raise InputInvalid(f"--format is {shape!r}; it must be one of {', '.join(Shape)}")
-    url, schema_name = _warehouse(settings_for(data_dir), source)
+    url, schema_name = chosen_warehouse(settings_for(data_dir), source)
     text = sys.stdin.read() if query == "-" else query
     from tidegate.destinations import connect
 
@@ -84,16 +82,6 @@ def sql(
 
 
 sql.__doc__ = (sql.__doc__ or "") + EXAMPLES
-
-
-def _warehouse(settings: Settings, named: str | None) -> tuple[str, str]:
-    """Return the address of a source's destination, and the source's schema."""
-    with open_store(settings) as store, store.reading() as conn:
-        from tidegate.control import destinations
-
-        source = chosen_source(conn, named, first_will_do=True)
-        destination_id = source.destination_id or destinations.default(conn, source.client_id).id
-        return destinations.full_url(conn, destination_id), source.schema_name
 
 
 def _usual_shape() -> Shape:
