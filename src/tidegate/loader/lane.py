@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tidegate.crashpoints import crash_point
 from tidegate.errors import DestinationBusy, JournalUnusable, LoadConflict, TidegateError
-from tidegate.loader.load import Load, Source, load_entries
-from tidegate.tables.model import Progress
+from tidegate.loader.load import Done, Load, Source, load_entries
+from tidegate.loader.ports import reports_of
+from tidegate.tables.model import Held, Progress
 
 if TYPE_CHECKING:
     from tidegate.destinations.base import Destination
@@ -29,13 +31,16 @@ HOLD_S_MAX = 2.0
 YIELD_S = 0.05
 """How long a file is let go for such a turn; a waiting query looks again every 20 ms."""
 
+HELD_RETRY_S = 5.0
+"""How often a held table is tried again: people change a grant or a column and look."""
+
 BUSY_S_MAX = 10.0
 """A warehouse file held by somebody's query for longer than this counts as failing."""
 
 
 class Lane:
     """
-    Loads a destination until told to stop; `position` is what it has loaded, None before it could ask.
+    Loads a destination until told to stop; `loaded` is what the journal may forget, None before it could ask.
 
     Each turn loads what has gathered: at most `load_bytes` at a time, and less than that at most once every
     `load_wait_s`, so that the first record after a quiet time is a row at once.
@@ -64,8 +69,17 @@ class Lane:
         self._label = destination.capabilities.kind
         self._read_at = float("-inf")
         self._held_since: float | None = None
+        self._held_tried_at = float("-inf")
         self._progress: Progress | None = None
-        self.position: int | None = None
+        self._position: int | None = None
+
+    @property
+    def loaded(self) -> int | None:
+        """The position up to which nothing is needed any more; entries of held tables are."""
+        if self._position is None:
+            return None
+        held = () if self._progress is None else self._progress.held
+        return min([self._position, *(each.after for each in held)])
 
     def run(self, stop: threading.Event) -> None:
         """Load until `stop` is set. A failing destination never ends this; it is asked again."""
@@ -86,18 +100,32 @@ class Lane:
 
     def _turn(self) -> bool:
         """Load once if something is due; tell whether anything was loaded."""
-        if self.position is None:
-            self.position = self._ask_position()
-        if self._journal.end() <= self.position:
-            return False
-        if not self._gathered():
-            return False
+        if self._position is None:
+            self._position = self._ask_position()
+        if self._journal.end() <= self._position or not self._gathered():
+            return self._catch_up()
         self._read_at = time.monotonic()
-        reading = self._journal.read(self.position, bytes_max=self._settings.load_bytes)
+        reading = self._journal.read(self._position, bytes_max=self._settings.load_bytes)
         self._note_damaged(reading)
         if reading.entries:
-            self._load(reading)
-        self.position = reading.upto
+            self._load(reading, self._position, reading.upto)
+        self._position = reading.upto
+        return True
+
+    def _catch_up(self) -> bool:
+        """Try the table that has been held longest again, now and then; tell whether it got further."""
+        held = () if self._progress is None else self._progress.held
+        if not held or time.monotonic() - self._held_tried_at < HELD_RETRY_S or self._position is None:
+            return False
+        oldest = min(held, key=lambda each: each.after)
+        before = self._progress
+        reading = self._journal.read(oldest.after, bytes_max=self._settings.load_bytes)
+        upto = min(reading.upto, self._position)
+        entries = [entry for entry in reading.entries if entry.position <= upto]
+        self._load(replace(reading, entries=entries), oldest.after, upto, only=oldest)
+        if self._progress == before:
+            self._held_tried_at = time.monotonic()
+            return False
         return True
 
     def _ask_position(self) -> int:
@@ -121,14 +149,16 @@ class Lane:
         # Bodies shrink about fourfold on disk, so this much waiting fills a load.
         return self._journal.stats().bytes_waiting * 4 >= self._settings.load_bytes
 
-    def _load(self, reading: Reading) -> None:
+    def _load(self, reading: Reading, start: int, upto: int, *, only: Held | None = None) -> None:
         begun = time.perf_counter()
         started_at_ms = self._now_ms()
         load = Load(
             journal_id=self._journal.journal_id,
             before=self._progress,
-            after=Progress(reading.upto),
+            start=start,
+            upto=upto,
             batched_at_ms=started_at_ms,
+            only=only,
         )
         sources = {
             source_id: Source(source_id=source_id, schema_name=schema_name)
@@ -136,11 +166,14 @@ class Lane:
         }
         self._hold()
         done = load_entries(self._destination, reading.entries, load, sources, log=self._log)
-        self._progress = load.after
+        self._progress = done.progress
         crash_point("loader after load")
-        seconds = time.perf_counter() - begun
-        reports = done.reports(self._destination_id, started_at_ms, self._now_ms())
-        rejected = sum(report.table.rejected for report in reports)
+        self._note_done(done, reading, started_at_ms, time.perf_counter() - begun)
+
+    def _note_done(self, done: Done, reading: Reading, started_at_ms: int, seconds: float) -> None:
+        """Tell ledger, metrics and log what a load did."""
+        reports = reports_of(done, self._destination_id, started_at_ms, self._now_ms())
+        rejected = sum(report.rejected for report in reports)
         self._ledger.loaded(reports)
         self._metrics.loads.labels(self._label, "ok").inc()
         self._metrics.rows_loaded.labels(self._label).inc(done.rows)
@@ -174,7 +207,7 @@ class Lane:
 
     def _failed(self, exc: Exception, *, attempt: int, failing_s: float) -> None:
         """Say what failed where people look; forget what was known of the destination."""
-        self.position = None
+        self._position = None
         patient = isinstance(exc, DestinationBusy | LoadConflict) and failing_s < BUSY_S_MAX
         self._metrics.loads.labels(
             self._label, exc.code if isinstance(exc, TidegateError) else "failed"

@@ -60,11 +60,12 @@ class StoreLedger:
                     loads.LoadReport(
                         source_id=each.source_id,
                         destination_id=each.destination_id,
-                        table_name=each.table.table_name,
+                        table_name=each.table_name,
                         started_at=from_ms(each.started_at_ms),
                         finished_at=from_ms(each.finished_at_ms),
-                        rows_loaded=each.table.rows,
-                        rows_rejected=each.table.rejected,
+                        rows_loaded=each.rows,
+                        rows_rejected=each.rejected,
+                        error=each.error,
                     )
                     for each in reports
                 ],

@@ -1,25 +1,29 @@
-"""One load: entries of the journal become tables, and the position moves with them."""
+"""One load: entries of the journal become tables, and the progress moves with them."""
 
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tidegate.crashpoints import crash_point
-from tidegate.errors import LoadRefused, MalformedBody, TableHeld
-from tidegate.loader.ports import LoadReport
-from tidegate.records import Batch, Endpoint, Entry, Request
-from tidegate.tables.model import Part, Progress, Span
-from tidegate.tables.prepare import Arrival, Prepared, TableReport, prepare
-from tidegate.wire.batch import read_batch
-from tidegate.wire.push import read_push
+from tidegate.errors import LoadRefused, TableHeld
+from tidegate.loader.arrivals import Arrivals, chosen, read_entries, table_identity
+from tidegate.loader.culprits import find_culprits
+from tidegate.tables.model import Held, Part, Progress, Span
+from tidegate.tables.prepare import TableReport, prepare
 
 if TYPE_CHECKING:
     from tidegate.destinations.base import Destination
     from tidegate.logs import Log
+    from tidegate.records import Entry
+
+Place = tuple[int, int]
+"""Where a record stands: position of its entry, index in its request."""
+
+TableKey = tuple[str, str]
+"""A table: its schema and its identity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,138 +36,166 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What one load covers, and the time it writes into `_sdc_batched_at`."""
+    """
+    What one load covers: the entries behind `start` up to `upto`.
+
+    Shape: `before` is the progress stored in the destination. With `only`, the load catches up on one held
+    table: nothing but its records is loaded, and the progress of everything else stays.
+    """
 
     journal_id: str
     before: Progress | None
-    after: Progress
+    start: int
+    upto: int
     batched_at_ms: int
-
-    def span(self) -> Span:
-        """The same in the destination's words."""
-        return Span(journal_id=self.journal_id, before=self.before, after=self.after)
+    only: Held | None = None
 
 
 @dataclass(slots=True)
 class Done:
-    """What a load did, by source."""
+    """What a load did: rows, the progress it left, reports by source, and the tables that are held now."""
 
     rows: int = 0
+    progress: Progress | None = None
     tables: list[tuple[int, TableReport]] = field(default_factory=list)
-
-    def reports(self, destination_id: int, started_at_ms: int, finished_at_ms: int) -> list[LoadReport]:
-        """Turn it into reports for the ledger."""
-        return [
-            LoadReport(
-                source_id=source_id,
-                destination_id=destination_id,
-                started_at_ms=started_at_ms,
-                finished_at_ms=finished_at_ms,
-                table=table,
-            )
-            for source_id, table in self.tables
-        ]
+    held: list[tuple[int, Held]] = field(default_factory=list)
 
 
 def load_entries(
     destination: Destination, entries: Sequence[Entry], load: Load, sources: Mapping[int, Source], *, log: Log
 ) -> Done:
     """
-    Load entries into an open destination, all of them with the position, in one transaction.
+    Load entries into an open destination, all of them with the progress, in one transaction.
 
-    When the warehouse refuses the data itself, or takes nothing into a table, the span is cut in halves until
-    one entry is left; that entry's records go to `_sdc_rejected` with the warehouse's reason, so that nothing
-    waits behind it.
-    Errors: those of `Destination.load`, but LoadRefused and TableHeld.
+    Records that the warehouse refuses are found by rehearsal and go to `_sdc_rejected` with its reason, so
+    that nothing waits behind them. A table that takes nothing at all is held: its entries stay in the journal
+    and the other tables go on. Errors: those of `Destination.load`, but TableHeld; LoadRefused only when
+    rehearsals do not show what is refused.
     """
-    arrivals = _arrivals(entries, sources, log)
-    try:
-        return _load_once(destination, arrivals, load, sources, {})
-    except (LoadRefused, TableHeld) as exc:
-        if len(entries) == 1:
-            log.warning("entry refused by the warehouse", position=entries[0].position, reason=str(exc))
-            refused = {
-                (arrival.position, place): str(exc)
-                for each in arrivals.values()
-                for arrival in each
-                for place in arrival.batch.places
-            }
-            return _load_once(destination, arrivals, load, sources, refused)
-    middle = len(entries) // 2
-    cut = Progress(entries[middle - 1].position)
-    halves = ((entries[:middle], replace(load, after=cut)), (entries[middle:], replace(load, before=cut)))
-    done = Done()
-    for half, part in halves:
-        loaded = load_entries(destination, half, part, sources, log=log)
-        done.rows += loaded.rows
-        done.tables += loaded.tables
-    return done
-
-
-def read_request(request: Request) -> Sequence[Batch]:
-    """Read an accepted body again, now for its records. Errors: MalformedBody if it was never accepted."""
-    if request.endpoint is Endpoint.BATCH:
-        return read_batch(request.body)
-    return read_push(request.body, request.content_type)
-
-
-def _arrivals(entries: Sequence[Entry], sources: Mapping[int, Source], log: Log) -> dict[int, list[Arrival]]:
-    """Read entries into arrivals by source, in order; the unreadable are reported, the journal keeps them."""
-    arrivals: dict[int, list[Arrival]] = defaultdict(list)
-    for entry in entries:
-        request = entry.request
-        if request.source_id not in sources:
-            continue  # another destination's
+    attempt = _Attempt(destination, read_entries(entries, frozenset(sources), log), load, sources)
+    while True:
         try:
-            batches = read_request(request)
-        except MalformedBody as exc:
-            log.error(
-                "entry cannot be read",
-                position=entry.position,
-                request_id=request.request_id,
-                reason=str(exc),
+            return attempt.load()
+        except TableHeld as exc:
+            if not attempt.hold(exc.schema_name, exc.table_name, exc.reason):
+                raise
+            log.warning("table held", table=f"{exc.schema_name}.{exc.table_name}", reason=exc.reason)
+        except LoadRefused as exc:
+            culprits = attempt.culprits()
+            log.warning("records refused by the warehouse", records=len(culprits), reason=str(exc))
+            if not culprits:
+                raise
+            attempt.refused |= culprits
+
+
+class _Attempt:
+    """One load until it succeeds: what is set aside grows from try to try."""
+
+    def __init__(
+        self, destination: Destination, arrivals: Arrivals, load: Load, sources: Mapping[int, Source]
+    ) -> None:
+        self._destination = destination
+        self._arrivals = arrivals
+        self._load = load
+        self._sources = sources
+        held = () if load.before is None else load.before.held
+        self._held = {self._key(each.schema_name, each.table_name): each for each in held}
+        if load.only is not None:
+            del self._held[self._key(load.only.schema_name, load.only.table_name)]
+        self.refused: dict[Place, str] = {}
+
+    def load(self, *, rehearse: bool = False, refused: Mapping[Place, str] | None = None) -> Done:
+        """Prepare what is not set aside and write it with the progress."""
+        done = Done()
+        parts: list[Part] = []
+        crash_point("loader before changes")
+        held = dict(self._held)
+        for source_id, arrivals in self._arrivals.items():
+            schema_name = self._sources[source_id].schema_name
+            prepared = prepare(
+                schema_name,
+                chosen(arrivals, lambda name, schema_name=schema_name: self._takes(schema_name, name)),  # type: ignore[misc]
+                self._destination.tables(schema_name),
+                self._destination.capabilities,
+                batched_at_ms=self._load.batched_at_ms,
+                new_uuids=new_uuids,
+                refused=self.refused if refused is None else refused,
             )
-            continue
-        arrivals[request.source_id] += [
-            Arrival(
-                position=entry.position,
-                received_at_ms=request.received_at_ms,
-                request_id=request.request_id,
-                batch=batch,
-            )
-            for batch in batches
+            for table_name, reason in prepared.held.items():
+                held[self._key(schema_name, table_name)] = self._holding(schema_name, table_name, reason)
+            for change in prepared.changes:
+                self._destination.apply(change)
+            parts += prepared.parts
+            done.tables += [(source_id, report) for report in prepared.reports]
+        done.progress = self._progress(held)
+        done.held = self._newly(held)
+        span = Span(journal_id=self._load.journal_id, before=self._load.before, after=done.progress)
+        crash_point("loader before load")
+        done.rows = self._destination.load(parts, span, rehearse=rehearse).rows
+        return done
+
+    def hold(self, schema_name: str, table_name: str, reason: str) -> bool:
+        """Set a table aside; False when it already was, so that trying again would change nothing."""
+        key = self._key(schema_name, table_name)
+        if key in self._held:
+            return False
+        self._held[key] = self._holding(schema_name, table_name, reason)
+        return True
+
+    def culprits(self) -> dict[Place, str]:
+        """Return the records that the warehouse refuses, each with its reason."""
+        places = [
+            (arrival.position, place)
+            for arrivals in self._arrivals.values()
+            for arrival in arrivals
+            for place in arrival.batch.places
         ]
-    return arrivals
+        suspects = [place for place in places if place not in self.refused]
 
+        def reason_without(some: Sequence[Place]) -> str | None:
+            alone = set(some)
+            others = {place: "set aside" for place in places if place not in alone}
+            try:
+                self.load(rehearse=True, refused=others)
+            except LoadRefused as exc:
+                return str(exc)
+            return None
 
-def _load_once(
-    destination: Destination,
-    arrivals: Mapping[int, Sequence[Arrival]],
-    load: Load,
-    sources: Mapping[int, Source],
-    refused: Mapping[tuple[int, int], str],
-) -> Done:
-    crash_point("loader before changes")
-    parts: list[Part] = []
-    done = Done()
-    for source_id, each in arrivals.items():
-        schema_name = sources[source_id].schema_name
-        prepared: Prepared = prepare(
-            schema_name,
-            each,
-            destination.tables(schema_name),
-            destination.capabilities,
-            batched_at_ms=load.batched_at_ms,
-            new_uuids=new_uuids,
-            refused=refused,
-        )
-        for change in prepared.changes:
-            destination.apply(change)
-        parts += prepared.parts
-        done.tables += [(source_id, report) for report in prepared.reports]
-    crash_point("loader before load")
-    done.rows = destination.load(parts, load.span()).rows
-    return done
+        return find_culprits(suspects, reason_without)
+
+    def _takes(self, schema_name: str, table_name: str) -> bool:
+        """Whether a table's records are loaded now."""
+        key = self._key(schema_name, table_name)
+        only = self._load.only
+        wanted = only is None or key == self._key(only.schema_name, only.table_name)
+        return wanted and key not in self._held
+
+    def _progress(self, held: Mapping[TableKey, Held]) -> Progress:
+        load = self._load
+        if load.only is None or load.before is None:
+            return Progress(load.upto, tuple(held.values()))
+        key = self._key(load.only.schema_name, load.only.table_name)
+        if key in held or load.upto >= load.before.upto:
+            return Progress(load.before.upto, tuple(held.values()))
+        further = replace(load.only, after=load.upto)
+        return Progress(load.before.upto, (*held.values(), further))
+
+    def _newly(self, held: Mapping[TableKey, Held]) -> list[tuple[int, Held]]:
+        """Tables that were not held before this load, with their source."""
+        before = () if self._load.before is None else self._load.before.held
+        known = {self._key(each.schema_name, each.table_name) for each in before}
+        source_ids = {source.schema_name: source.source_id for source in self._sources.values()}
+        return [
+            (source_ids[each.schema_name], each)
+            for key, each in held.items()
+            if key not in known and each.schema_name in source_ids
+        ]
+
+    def _holding(self, schema_name: str, table_name: str, reason: str) -> Held:
+        return Held(schema_name=schema_name, table_name=table_name, after=self._load.start, reason=reason)
+
+    def _key(self, schema_name: str, table_name: str) -> TableKey:
+        return schema_name, table_identity(table_name, self._destination.capabilities)
 
 
 def new_uuids(count: int) -> list[str]:

@@ -34,7 +34,7 @@ def run_loader(lanes: Sequence[Lane], journal: Journal, stop: threading.Event, *
 
 
 def _trim(lanes: Sequence[Lane], journal: Journal, log: Log) -> None:
-    positions = [lane.position for lane in lanes]
+    positions = [lane.loaded for lane in lanes]
     loaded = [position for position in positions if position is not None]
     if not loaded or len(loaded) < len(positions):
         return  # a lane that does not know its position holds everything

@@ -6,18 +6,49 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tidegate.tables.prepare import TableReport
+from tidegate.loader.load import Done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadReport:
-    """What one load did to one table, or why it failed. Units: ms since 1970 UTC."""
+    """
+    What one load did to one table, or why that table is held.
+
+    Units: ms since 1970 UTC. `table_name` as sent; of a held table as in the warehouse.
+    """
 
     source_id: int
     destination_id: int
     started_at_ms: int
     finished_at_ms: int
-    table: TableReport
+    table_name: str
+    rows: int
+    rejected: int
+    error: str | None
+
+
+def reports_of(done: Done, destination_id: int, started_at_ms: int, finished_at_ms: int) -> list[LoadReport]:
+    """Turn what a load did into reports for the ledger."""
+    outcomes = [
+        *(
+            (source_id, table.table_name, table.rows, table.rejected, None)
+            for source_id, table in done.tables
+        ),
+        *((source_id, held.table_name, 0, 0, held.reason) for source_id, held in done.held),
+    ]
+    return [
+        LoadReport(
+            source_id=source_id,
+            destination_id=destination_id,
+            started_at_ms=started_at_ms,
+            finished_at_ms=finished_at_ms,
+            table_name=table_name,
+            rows=rows,
+            rejected=rejected,
+            error=error,
+        )
+        for source_id, table_name, rows, rejected, error in outcomes
+    ]
 
 
 class Ledger(Protocol):

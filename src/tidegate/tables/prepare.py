@@ -48,11 +48,17 @@ class TableReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """One load: `changes` are applied in order before `parts` are written."""
+    """
+    One load: `changes` are applied in order before `parts` are written.
+
+    `held`: table as in the warehouse -> why nothing can be loaded into it until a person changes something;
+    nothing of it is among changes and parts.
+    """
 
     changes: Sequence[Change]
     parts: Sequence[Part]
     reports: Sequence[TableReport]
+    held: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
