@@ -81,11 +81,15 @@ def _look(settings: Settings, loads_max: int) -> Health:
     with open_store(settings) as store, store.reading() as conn:
         targets = destinations.list_(conn)
         reports = loads.latest(conn, loads_max)
+        held = loads.failing(conn)
     server = server_file(settings)
     stats, journal_trouble = _journal(settings)
     troubles = [*_server_troubles(server), *journal_trouble]
     troubles += [
         f"loads to {each.name} ({each.url}) fail: {each.error}" for each in targets if each.failing_since
+    ]
+    troubles += [
+        f"table {each.table_name} waits since {when(each.finished_at)}: {each.error}" for each in held
     ]
     return Health(
         server=server,

@@ -54,6 +54,15 @@ def latest(
     return [_report(row) for row in conn.execute(query)]
 
 
+def failing(conn: Connection) -> Sequence[LoadReport]:
+    """Return the newest report of every table whose last load did not work: those tables are held."""
+    newest = select(func.max(loads.c.id)).group_by(loads.c.source_id, func.lower(loads.c.table_name))
+    query = select(*(loads.c[name] for name in _COLUMNS)).where(
+        loads.c.id.in_(newest), loads.c.error.is_not(None)
+    )
+    return [_report(row) for row in conn.execute(query)]
+
+
 def prune(conn: Connection, *, kept_max: int = KEPT_MAX) -> int:
     """
     Remove all but the newest `kept_max` reports and return how many went; each table's newest always stays.

@@ -135,7 +135,13 @@ class _Attempt:
         return done
 
     def hold(self, schema_name: str, table_name: str, reason: str) -> bool:
-        """Set a table aside; False when it already was, so that trying again would change nothing."""
+        """
+        Set a table aside, for a subtable the one whose elements it holds.
+
+        Returns False when it already was, so that trying again would change nothing.
+        """
+        tables = self._destination.tables(schema_name)
+        table_name = next((each.parent for each in tables if each.name == table_name), "") or table_name
         key = self._key(schema_name, table_name)
         if key in self._held:
             return False
