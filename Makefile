@@ -4,7 +4,7 @@
 # lock file or pyproject.toml is installed before anything uses it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check conformance crash bench docs lock clean
+.PHONY: help setup serve test check conformance crash fuzz bench docs lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -50,6 +50,9 @@ conformance: $(DEV_READY)  ## Run each contract over every implementation, or on
 
 crash: $(DEV_READY)  ## Kill the real processes, tear files, fill disks, and count
 	@exec $(PYTEST) tests/crash $(ARGS)
+
+fuzz: $(RUNTIME_READY)  ## Mutated requests at the pure readers; ARGS="--seconds 300"
+	@exec $(BIN)/python -m tools.fuzz $(ARGS)
 
 bench: $(DEV_READY)  ## Measure the budgets as ratios, into bench/results
 	@exec $(BIN)/python -m bench $(ARGS)
