@@ -2,8 +2,8 @@
 Throw mutated requests at the pure readers of the Import API for a while: `make fuzz ARGS="--seconds 60"`.
 
 Each request is a sound one with bytes changed, cut, doubled or swapped for odd ones. Whatever comes of it,
-the outcome must be a count or a `Refusal`, and what is accepted must be read with the same count. Prints what was
-tried and exits with 1 at the first other outcome, after writing the body to a file.
+the outcome must be a count or a `Refusal`, and what is accepted must be read with the same count. Prints what
+was tried and exits with 1 at the first other outcome, after writing the body to a file.
 """
 
 from __future__ import annotations
