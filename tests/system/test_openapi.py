@@ -37,6 +37,7 @@ from tidegate.wire.answers import JSON, Answer, refusal_answer
 from tidegate.wire.batch import BatchChecker
 from tidegate.wire.push import check_push
 
+pytestmark = pytest.mark.xdist_group("openapi")
 Exercised = Callable[[str], None]
 EXAMPLE = re.compile(
     r'<pre class="run"><code>(.*?)</code></pre>\s*<pre class="answer"><code>(.*?)</code></pre>', re.DOTALL
