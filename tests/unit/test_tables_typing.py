@@ -16,7 +16,9 @@ from tests.arrivals import DUCKDB_LIKE, arrival, prepared, rejections, rows_of, 
 from tidegate.instants import parse_instant
 from tidegate.tables.branches import Branch, branches
 from tidegate.tables.canonical import canonical_value
-from tidegate.tables.model import CreateTable, Type
+from tidegate.tables.capabilities import Capabilities
+from tidegate.tables.model import AddColumn, Column, CreateTable, RenameColumn, Table, Type
+from tidegate.tables.prepare import Prepared
 from tidegate.tables.reading import Reading, read_by_value, read_column
 
 NUMBER = {"type": "number"}
@@ -298,43 +300,120 @@ def test_decimals_of_any_length_travel_as_text() -> None:
     assert ["1" + "0" * 50, "0." + "1" * 60] == [row["a"] for row in rows_of(load)]
 
 
-def test_a_column_takes_the_type_of_its_first_value_and_rejects_others() -> None:
-    """Until split columns come, a second type is told apart and kept with its reason. (L23, L29)"""
-    load = prepared(arrival({"id": 1, "a": 1}, {"id": 2, "a": "x"}, {"id": 3, "a": 2.5}))
-    assert [{"id": 1, "a": 1}] == rows_of(load)
-    assert [
-        "string value for the integer column a; values of a second type are not loaded yet",
-        "double value for the integer column a; values of a second type are not loaded yet",
-    ] == [reason for reason, _ in rejections(load)]
+KEEPS_NAMES = replace(DUCKDB_LIKE, renames_on_split=False)
+MIXED: list[dict[str, Any]] = [{"id": 1, "a": 1}, {"id": 2, "a": "x"}, {"id": 3, "a": 2.5}, {"id": 4, "a": 4}]
+
+
+def filled(load: Prepared) -> list[dict[str, Any]]:
+    """Return the rows of a load without their nulls."""
+    return [{name: value for name, value in row.items() if value is not None} for row in rows_of(load)]
+
+
+def made(load: Prepared) -> list[Table]:
+    """Return the tables a load makes."""
+    return [change.table for change in load.changes if isinstance(change, CreateTable)]
+
+
+def renames(load: Prepared) -> list[tuple[str, str]]:
+    """Return which columns a load renames, and how."""
+    return [(each.old_name, each.new_name) for each in load.changes if isinstance(each, RenameColumn)]
+
+
+def added(load: Prepared) -> list[str]:
+    """Return the names of the columns a load adds."""
+    return [change.column.name for change in load.changes if isinstance(change, AddColumn)]
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "names"),
+    [(DUCKDB_LIKE, ("a__bi", "a__st", "a__do")), (KEEPS_NAMES, ("a", "a__st", "a__do"))],
+)
+def test_values_of_several_types_in_one_load_have_a_column_each(
+    capabilities: Capabilities, names: tuple[str, str, str]
+) -> None:
+    """The first column is named for its type too, where the warehouse renames. (L29)"""
+    load = prepared(arrival(*MIXED), capabilities=capabilities)
+    integer, string, double = names
+    expected = [{"id": 1, integer: 1}, {"id": 2, string: "x"}, {"id": 3, double: 2.5}, {"id": 4, integer: 4}]
+    assert expected == filled(load)
+    assert [] == renames(load)
+
+
+def test_the_first_value_of_a_second_type_renames_the_column() -> None:
+    """At the first split only; later values find the columns of their types. (L29)"""
+    tables = made(prepared(arrival({"id": 1, "Has Magic": False, "b": 1})))
+    split = prepared(arrival({"id": 2, "has magic": "yes"}, {"id": 3, "has magic": True}), tables=tables)
+    assert [("Has Magic", "Has Magic__bo")] == renames(split)
+    assert ["Has Magic__st"] == added(split)
+    assert [{"id": 2, "Has Magic__st": "yes"}, {"id": 3, "Has Magic__bo": True}] == filled(split)
+    later = prepared(
+        arrival({"id": 4, "HAS MAGIC": "no"}, {"id": 5, "has magic": 1.5}), tables=[split.parts[0].table]
+    )
+    assert ([], ["Has Magic__do"]) == (renames(later), added(later))
+    assert [{"id": 4, "Has Magic__st": "no"}, {"id": 5, "Has Magic__do": 1.5}] == filled(later)
+
+
+def test_where_names_stay_only_the_new_type_gets_a_column() -> None:
+    """The first column keeps its name. (L29)"""
+    tables = made(prepared(arrival({"id": 1, "cost": 3.14}), capabilities=KEEPS_NAMES))
+    load = prepared(arrival({"id": 2, "cost": 10}), tables=tables, capabilities=KEEPS_NAMES)
+    assert ([], ["cost__bi"]) == (renames(load), added(load))
+
+
+@pytest.mark.parametrize("value", [5, 1.5, Decimal("0.1234567890123456789"), "x", True])
+def test_numbers_of_different_kinds_split_too(value: Any) -> None:
+    """Integer, double and decimal are three types; nothing is widened. (L29)"""
+    for first in (7, 2.5, Decimal("1.0000000000000000000000001")):
+        load = prepared(arrival({"id": 1, "a": first}, {"id": 2, "a": value}))
+        assert [first, value] == [next(v for k, v in row.items() if k != "id") for row in filled(load)]
+
+
+def changed(load: Prepared, **types: Type | None) -> Table:
+    """Return the table of a load after somebody gave columns other types, or other columns."""
+    table = load.parts[0].table
+    columns = {column.name: column for column in table.columns}
+    theirs = {name: Column(name=name, type=kind, native="THEIRS") for name, kind in types.items()}
+    return replace(table, columns=tuple((columns | theirs).values()))
+
+
+def test_a_column_whose_type_somebody_changed_takes_its_new_type() -> None:
+    """The warehouse says what a column is. (L29)"""
+    table = changed(prepared(arrival({"id": 1, "a": 1})), a=Type.STRING)
+    assert [{"id": 2, "a": "x"}] == filled(prepared(arrival({"id": 2, "a": "x"}), tables=[table]))
+    load = prepared(arrival({"id": 3, "a": 3}), tables=[table])
+    assert ([("a", "a__st")], ["a__bi"]) == (renames(load), added(load))
+
+
+def test_a_split_column_whose_type_somebody_changed_is_not_made_twice() -> None:
+    """Its values find another column of the field, or are rejected with the reason. (L29)"""
+    table = changed(prepared(arrival(*MIXED)), a__bi=Type.STRING)
+    load = prepared(arrival({"id": 5, "a": "y"}, {"id": 6, "a": 6}), tables=[table])
+    assert [{"id": 5, "a__st": "y"}] == filled(load)
+    assert ["integer value, but column a__bi is THEIRS"] == [reason for reason, _ in rejections(load)]
+
+
+def test_a_column_that_somebody_dropped_is_made_again_where_it_was() -> None:
+    """A split field stays split. (L12, L29)"""
+    table = prepared(arrival(*MIXED)).parts[0].table
+    left = replace(table, columns=tuple(column for column in table.columns if column.name != "a__do"))
+    load = prepared(arrival({"id": 5, "a": 5.5}, {"id": 6, "a": 6}), tables=[left])
+    assert ([], ["a__do"]) == (renames(load), added(load))
 
 
 def test_a_rejected_record_decides_no_type() -> None:
-    """The first value of a record that is rejected anyway does not type the column. (L23)"""
-    load = prepared(arrival({"id": 1, "a": "x", "b": [1]}, {"id": 2, "a": 5}))
+    """The value of a record that is rejected anyway makes no column. (L23)"""
+    load = prepared(arrival({"id": 1, "a": "x", "b": 2**63}, {"id": 2, "a": 5}))
     assert [{"id": 2, "a": 5}] == rows_of(load)
 
 
-def test_a_record_that_does_not_fit_one_column_decides_no_other() -> None:
-    """Whether the column it does not fit was there before, or is as new as the other. (L23)"""
-    here = [
-        change.table
-        for change in prepared(arrival({"id": 0, "old": 1})).changes
-        if isinstance(change, CreateTable)
-    ]
-    data: list[dict[str, Any]] = [
-        {"id": 1, "a": 1.5, "old": "x"},
-        {"id": 2, "b": True},
-        {"id": 3, "c": "x", "b": "no"},
-        {"id": 4, "a": 5, "c": 6},
-    ]
-    assert [data[1], data[3]] == [
-        {name: value for name, value in row.items() if value is not None}
-        for row in rows_of(prepared(arrival(*data), tables=here))
-    ]
+def test_records_settle_the_types_of_new_keys_in_order() -> None:
+    """A record that does not fit one key decides no other. (L23, L29a)"""
+    data: list[dict[str, Any]] = [{"a": 1, "b": "x"}, {"a": "y", "b": 2}, {"a": 3, "b": "z"}]
+    assert [data[0], data[2]] == rows_of(prepared(arrival(*data, keys=("a", "b"))))
 
 
 def test_a_key_of_another_type_has_its_own_reason() -> None:
-    """Keys are never split. (L29)"""
+    """Keys are never split. (L29a)"""
     load = prepared(arrival({"id": 1}, {"id": "1"}))
     assert ["Primary Key type for id does not match Primary Key type in existing table"] == [
         reason for reason, _ in rejections(load)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tidegate.tables import reasons
 from tidegate.tables.capabilities import Capabilities
+from tidegate.tables.model import Type
 from tidegate.tables.system import COLUMN_TYPES, PASSED_THROUGH
 
 _UNSUPPORTED = re.compile(r"[^A-Za-z0-9_ ]")
@@ -74,6 +75,11 @@ def name_column(field: str, capabilities: Capabilities) -> Name:
             text=text, reason=reasons.column_too_long(field, capabilities.display_name), droppable=True
         )
     return Name(text=text)
+
+
+def split_name(column: str, kind: Type, capabilities: Capabilities) -> str:
+    """Name the column for a field's values of one type, once it has values of several."""
+    return f"{column}__{capabilities.suffixes[kind]}"
 
 
 def _is_reserved(name: str) -> bool:

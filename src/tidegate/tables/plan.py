@@ -19,9 +19,20 @@ from tidegate.tables.branches import Branch, Branches
 from tidegate.tables.capabilities import Capabilities
 from tidegate.tables.columns import Slot, find_slots
 from tidegate.tables.fields import take_apart
-from tidegate.tables.model import AddColumn, Change, Column, CreateTable, GrowDecimal, Part, Table, Type
+from tidegate.tables.model import (
+    AddColumn,
+    Change,
+    Column,
+    CreateTable,
+    GrowDecimal,
+    Part,
+    RenameColumn,
+    Table,
+    Type,
+)
 from tidegate.tables.naming import identity, name_column
 from tidegate.tables.newest import newest_rows
+from tidegate.tables.placing import Placed, Placing, place_key, place_values
 from tidegate.tables.reading import TIMESTAMP, Reading, Runs, read_column
 from tidegate.tables.rows import Rows
 from tidegate.tables.scales import Refused
@@ -71,11 +82,13 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Settled:
-    """Columns whose every value can be stored. Shape: by identity of the column's name."""
+    """Fields whose every value has a column. Shape: by identity of the field's name, those with values."""
 
-    slots: Mapping[str, Slot]
-    types: Mapping[str, Type]
-    arrays: Mapping[str, pa.Array]
+    placings: Mapping[str, Placing]
+
+    def columns(self) -> list[Placed]:
+        """Return the columns the values go to, as they are or shall be."""
+        return [each for placing in self.placings.values() for each in placing.placed]
 
 
 def plan_table(
@@ -90,13 +103,10 @@ def plan_table(
     rows, settled, system = _settle(target, rows, planned)
     if not len(rows):
         return planned
-    if target.table is None and not settled.arrays:
+    if target.table is None and not settled.placings:
         planned.valueless = len(rows)
         return planned
-    keys = [
-        identity(name_column(each, target.capabilities).text, target.capabilities)
-        for each in target.key_names
-    ]
+    keys = [settled.placings[key].placed[0] for key in _key_identities(target)]
     if not keys:
         system[GENERATED_KEY] = pa.array(new_uuids(len(rows)), pa.string())
     system[BATCHED_AT] = pa.repeat(pa.scalar(batched_at_ms * 1_000, pa.int64()).cast(TIMESTAMP), len(rows))
@@ -104,11 +114,11 @@ def plan_table(
     if len(table.columns) > target.capabilities.columns_max:
         planned.refused += [(record, reasons.TOO_MANY_COLUMNS) for record in rows.data]
         return planned
-    columns = {settled.slots[key].name: array for key, array in settled.arrays.items()} | system
+    columns = {each.column.name: each.values for each in settled.columns()} | system
     content = pa.table(
         {column.name: columns[column.name] for column in table.columns if column.name in columns}
     )
-    newest = newest_rows([settled.arrays[key] for key in keys], system[SEQUENCE]) if keys else None
+    newest = newest_rows([key.values for key in keys], system[SEQUENCE]) if keys else None
     planned.changes = changes
     planned.part = Part(table=table, rows=content if newest is None else content.take(newest))
     return planned
@@ -118,10 +128,10 @@ def _settle(target: Target, rows: Rows, planned: Planned) -> tuple[Rows, _Settle
     """
     Give every column one type, setting aside the records that cannot be stored, until the rest can.
 
-    Records refused for reasons of their own go first, then types are settled and misfits go: three rounds
-    at most, since neither leaves anything for a second time.
+    Records refused for reasons of their own go first, then keys' types are settled and misfits go, then the
+    values are placed: four rounds at most, since none leaves anything for a second time.
     """
-    types: dict[str, Type] = {}
+    key_types: dict[str, Type] = {}
     while True:
         slots = find_slots(
             take_apart(rows.data), rows.data, target.key_names, target.table, target.capabilities
@@ -133,18 +143,41 @@ def _settle(target: Target, rows: Rows, planned: Planned) -> tuple[Rows, _Settle
         # Of several reasons the one about the name is told, since the others may follow from it.
         refused = _missing_keys(target, slots.by_identity, len(rows)) | refused | slots.refused
         if not refused:
-            refused = _misfits(target, slots.by_identity, readings, types)
+            refused = _key_misfits(target, slots.by_identity, readings, key_types)
+        placings: dict[str, Placing] = {}
+        if not refused:
+            placings = _placings(target, slots.by_identity, readings)
+            for placing in placings.values():
+                refused |= placing.refused
         if not refused:
             break
         planned.refused += [(rows.data[row], reason) for row, reason in sorted(refused.items())]
         rows = rows.without(refused)
     planned.refused += [(rows.data[row], reason) for row, reason in slots.dropped]
-    arrays = {key: next(iter(reading.arrays.values())) for key, reading in readings.items() if reading.arrays}
-    return rows, _Settled(slots=slots.by_identity, types=types, arrays=arrays), system
+    return rows, _Settled(placings=placings), system
+
+
+def _placings(
+    target: Target, slots: Mapping[str, Slot], readings: Mapping[str, Reading]
+) -> dict[str, Placing]:
+    keys = _key_identities(target)
+    return {
+        key: place_key(slot, readings[key])
+        if key in keys
+        else place_values(slot, readings[key], target.capabilities)
+        for key, slot in slots.items()
+        if readings[key].arrays
+    }
+
+
+def _key_identities(target: Target) -> list[str]:
+    names = [name_column(name, target.capabilities).text for name in target.key_names]
+    return [identity(name, target.capabilities) for name in names]
 
 
 def _read(slot: Slot, rows: Rows, capabilities: Capabilities) -> Reading:
-    scale = slot.existing.scale if slot.existing is not None else None
+    held = [column for column in (slot.existing, *slot.splits.values()) if column is not None]
+    scale = next((column.scale for column in held if column.type is Type.DECIMAL), None)
     start = capabilities.decimal_scale_min if scale is None else scale
     return read_column(slot.values, _slot_runs(slot, rows), slot.name, start, capabilities)
 
@@ -173,48 +206,39 @@ def _missing_keys(target: Target, slots: Mapping[str, Slot], count: int) -> Refu
     return refused
 
 
-def _misfits(
+def _key_misfits(
     target: Target, slots: Mapping[str, Slot], readings: Mapping[str, Reading], types: dict[str, Type]
 ) -> Refused:
     """
-    Settle the types of columns that have none yet, and find the records that do not fit.
+    Settle the types of keys whose columns are not there yet, and find the records that do not fit.
 
-    Mostly every column has one type and nothing is to be decided. Otherwise records are taken in order: one
-    that fits all types settled so far settles those of its other columns, any other is refused.
+    Mostly every key has one type and nothing is to be decided. Otherwise records are taken in order: one that
+    fits all types settled so far settles those of its other keys, any other is refused.
     """
-    held: dict[str, Type | None] = {key: slot.existing.type for key, slot in slots.items() if slot.existing}
+    keys = [key for key in _key_identities(target) if key in slots]
+    held: dict[str, Type | None] = {}
+    for key in keys:
+        existing = slots[key].existing
+        held |= {key: existing.type} if existing is not None else {}
     held |= types
-    found = {key: list(readings[key].arrays) for key in slots if readings[key].arrays}
+    found = {key: list(readings[key].arrays) for key in keys if readings[key].arrays}
     if all([held.get(key, kinds[0])] == kinds for key, kinds in found.items()):
-        types |= {key: kinds[0] for key, kinds in found.items()}
         return {}
-    keys = {
-        identity(name_column(name, target.capabilities).text, target.capabilities)
-        for name in target.key_names
-    }
-    ordered = sorted(found, key=lambda key: key not in keys)
     valid = [
         (key, kind, array.is_valid().to_pylist())
-        for key in ordered
+        for key in found
         for kind, array in readings[key].arrays.items()
     ]
     refused: Refused = {}
     for row in range(len(valid[0][2])):
         here = [(key, kind) for key, kind, is_valid in valid if is_valid[row]]
-        misfit = next(((key, kind) for key, kind in here if held.get(key, kind) is not kind), None)
+        misfit = next((key for key, kind in here if held.get(key, kind) is not kind), None)
         if misfit is None:
             held |= here
         else:
-            refused[row] = _misfit_reason(slots[misfit[0]], misfit[1], held[misfit[0]], misfit[0] in keys)
+            refused[row] = reasons.key_type(slots[misfit].name)
     types |= {key: kind for key, kind in held.items() if kind is not None}
     return refused
-
-
-def _misfit_reason(slot: Slot, found: Type, held: Type | None, is_key: bool) -> str:
-    if is_key:
-        return reasons.key_type(slot.name)
-    native = slot.existing.native if slot.existing is not None else ""
-    return reasons.other_type(slot.name, found, held or native)
 
 
 def _system_columns(rows: Rows, capabilities: Capabilities) -> tuple[dict[str, pa.Array], Refused]:
@@ -234,47 +258,42 @@ def _system_columns(rows: Rows, capabilities: Capabilities) -> tuple[dict[str, p
             if other is kind:
                 columns[name] = array
             else:
-                reason = reasons.other_type(name, other, kind)
+                reason = reasons.name_taken(name, other, kind)
                 refused |= dict.fromkeys(pc.indices_nonzero(array.is_valid()).to_pylist(), reason)
     return columns, refused
 
 
 def _grown(
-    target: Target, settled: _Settled, keys: Sequence[str], system: Iterable[str]
+    target: Target, settled: _Settled, keys: Sequence[Placed], system: Iterable[str]
 ) -> tuple[Table, list[Change]]:
     """Return the table as it must be for these columns, and the changes that make it so."""
+    key_columns = tuple(key.column.name for key in keys)
+    others = [each.column for each in settled.columns() if each.column.name not in key_columns]
     wanted = [
-        *(_column(settled, key, nullable=False) for key in keys),
-        *(_column(settled, key) for key in settled.arrays if key not in keys),
+        *(key.column for key in keys),
+        *others,
         *(Column(name=name, type=kind) for name, kind in COLUMN_TYPES.items() if name in system),
     ]
     if target.table is None:
-        key_columns = tuple(settled.slots[key].name for key in keys)
         table = Table(
             schema_name=target.schema_name, name=target.name, columns=tuple(wanted), key_columns=key_columns
         )
         return table, [CreateTable(table=table)]
-    now = {column.name: column for column in target.table.columns}
-    changes: list[Change] = []
+    place = {"schema_name": target.schema_name, "table_name": target.table.name}
+    renamed = dict(each.renamed for each in settled.placings.values() if each.renamed is not None)
+    changes: list[Change] = [
+        RenameColumn(**place, old_name=old, new_name=new) for old, new in renamed.items()
+    ]
+    now = {
+        column.name: column
+        for column in (replace(each, name=renamed.get(each.name, each.name)) for each in target.table.columns)
+    }
     for column in wanted:
         had = now.get(column.name)
         if had is None:
-            added = replace(column, nullable=True)
-            now[column.name] = added
-            changes.append(
-                AddColumn(schema_name=target.schema_name, table_name=target.table.name, column=added)
-            )
+            now[column.name] = replace(column, nullable=True)
+            changes.append(AddColumn(**place, column=now[column.name]))
         elif column.scale is not None and had.scale is not None and column.scale > had.scale:
-            grown = replace(had, scale=column.scale)
-            now[column.name] = grown
-            changes.append(
-                GrowDecimal(schema_name=target.schema_name, table_name=target.table.name, column=grown)
-            )
+            now[column.name] = replace(had, scale=column.scale)
+            changes.append(GrowDecimal(**place, column=now[column.name]))
     return replace(target.table, columns=tuple(now.values())), changes
-
-
-def _column(settled: _Settled, key: str, *, nullable: bool = True) -> Column:
-    slot, array = settled.slots[key], settled.arrays[key]
-    kind = slot.existing.type if slot.existing is not None else settled.types[key]
-    scale = array.type.scale if pa.types.is_decimal(array.type) else None
-    return Column(name=slot.name, type=kind, scale=scale, nullable=nullable)

@@ -78,6 +78,6 @@ def nested(column: str, kind: str) -> str:
     return f"nested values are not loaded yet: {kind} on {column}"
 
 
-def other_type(column: str, found: str, held: str) -> str:
-    """A value of another type than its column, until those get a column of their own."""
-    return f"{found} value for the {held} column {column}; values of a second type are not loaded yet"
+def name_taken(column: str, found: str, native: str) -> str:
+    """A value whose column's name a person gave to a column of another type."""
+    return f"{found} value, but column {column} is {native}"
