@@ -69,7 +69,7 @@ NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.decimals(-(10**9), 10**9, places=30),
 )
-TEXTS = st.one_of(st.text(st.characters(exclude_categories=["Cs"])), st.just("2020-02-29T10:00:00.5+02:00"))
+TEXTS = st.one_of(st.text(), st.just("2020-02-29T10:00:00.5+02:00"))
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS),
     lambda inner: st.one_of(

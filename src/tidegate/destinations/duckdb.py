@@ -46,7 +46,7 @@ from tidegate.tables.model import (
     Table,
     Type,
 )
-from tidegate.tables.system import REJECTED
+from tidegate.tables.system import counts_as_loaded
 
 DECIMAL_DIGITS = 38
 LOOK_AGAIN_S = 0.02
@@ -189,7 +189,7 @@ class DuckDB:
             rows = 0
             for part in parts:
                 count = write_part(self._db, part)
-                rows += count if part.table.name != REJECTED else 0
+                rows += count if counts_as_loaded(part.table) else 0
             self._note(span.journal_id, span.after)
         return Loaded(rows=rows)
 

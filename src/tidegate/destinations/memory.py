@@ -33,7 +33,7 @@ from tidegate.tables.model import (
     Type,
 )
 from tidegate.tables.reading import ARROW_TYPES
-from tidegate.tables.system import REJECTED, SEQUENCE, TABLE_VERSION
+from tidegate.tables.system import SEQUENCE, TABLE_VERSION, counts_as_loaded
 
 DECIMAL_DIGITS = 38
 _DAY_US = 86_400_000_000
@@ -151,7 +151,7 @@ class Memory:
         rows, tables = dict(self._rows), dict(self._tables)
         for part in parts:
             count = _write(part, rows)
-            written += count if part.table.name != REJECTED else 0
+            written += count if counts_as_loaded(part.table) else 0
             if part.activates is not None:
                 place = _place(part.table)
                 tables[place] = replace(tables[place], version=part.activates)

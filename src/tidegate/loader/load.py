@@ -13,6 +13,7 @@ from tidegate.loader.arrivals import Arrivals, chosen, read_entries, table_ident
 from tidegate.loader.culprits import find_culprits
 from tidegate.tables.model import Held, Part, Progress, Span
 from tidegate.tables.prepare import TableReport, prepare
+from tidegate.tables.whole import WHOLE_CHANGES, WholeRecord, whole_part
 
 if TYPE_CHECKING:
     from tidegate.destinations.base import Destination
@@ -110,6 +111,7 @@ class _Attempt:
         parts: list[Part] = []
         crash_point("loader before changes")
         held = dict(self._held)
+        rejected: list[WholeRecord] = []
         for source_id, arrivals in self._arrivals.items():
             schema_name = self._sources[source_id].schema_name
             prepared = prepare(
@@ -126,13 +128,22 @@ class _Attempt:
             for change in prepared.changes:
                 self._destination.apply(change)
             parts += prepared.parts
+            rejected += prepared.rejected
             done.tables += [(source_id, report) for report in prepared.reports]
+        if rejected and not rehearse:
+            parts.append(self._whole(rejected))
         done.progress = self._progress(held)
         done.held = self._newly(held)
         span = Span(journal_id=self._load.journal_id, before=self._load.before, after=done.progress)
         crash_point("loader before load")
         done.rows = self._destination.load(parts, span, rehearse=rehearse).rows
         return done
+
+    def _whole(self, rejected: Sequence[WholeRecord]) -> Part:
+        """Return the part that keeps rejected records whole, its table made."""
+        for change in WHOLE_CHANGES:
+            self._destination.apply(change)
+        return whole_part(self._load.journal_id, rejected, rejected_at_ms=self._load.batched_at_ms)
 
     def hold(self, schema_name: str, table_name: str, reason: str) -> bool:
         """

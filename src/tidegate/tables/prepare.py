@@ -22,6 +22,7 @@ from tidegate.tables.plan import Planned, Target, plan_table
 from tidegate.tables.rejected import Rejected, rejected_part
 from tidegate.tables.rows import Arrival, gather
 from tidegate.tables.system import REJECTED, SEQUENCE, rejected_table
+from tidegate.tables.whole import WholeRecord, find_whole
 
 __all__ = ["Arrival", "Prepared", "TableReport", "prepare"]
 
@@ -52,13 +53,14 @@ class Prepared:
     One load: `changes` are applied in order before `parts` are written.
 
     `held`: table as in the warehouse -> why nothing can be loaded into it until a person changes something;
-    nothing of it is among changes and parts.
+    nothing of it is among changes and parts. `rejected`: the records behind the rows of `_sdc_rejected`.
     """
 
     changes: Sequence[Change]
     parts: Sequence[Part]
     reports: Sequence[TableReport]
     held: Mapping[str, str] = field(default_factory=dict)
+    rejected: Sequence[WholeRecord] = ()
 
 
 @dataclass(slots=True)
@@ -114,7 +116,12 @@ def prepare(
         _add_table(load, name, group)
     if load.rejected:
         load.parts.append(rejected_part(schema_name, load.rejected, rejected_at_ms=batched_at_ms))
-    return Prepared(changes=load.changes, parts=load.parts, reports=load.reports)
+    return Prepared(
+        changes=load.changes,
+        parts=load.parts,
+        reports=load.reports,
+        rejected=find_whole(schema_name, arrivals, load.rejected),
+    )
 
 
 def _by_table(arrivals: Sequence[Arrival], capabilities: Capabilities) -> list[tuple[Name, list[Arrival]]]:

@@ -38,8 +38,8 @@ def rejected_part(schema_name: str, rejected: Sequence[Rejected], *, rejected_at
     rows = pa.table(
         {
             REJECTED_AT: pa.repeat(at, len(rejected)),
-            "table_name": pa.array([_storable(each.table_name) for each in rejected], pa.string()),
-            "reason": pa.array([_storable(each.reason) for each in rejected], pa.string()),
+            "table_name": pa.array([storable(each.table_name) for each in rejected], pa.string()),
+            "reason": pa.array([storable(each.reason) for each in rejected], pa.string()),
             "record": pa.array([record_text(each.record) for each in rejected], pa.string()),
         }
     )
@@ -52,19 +52,21 @@ def record_text(record: Record) -> str:
 
     Instants are RFC 3339; NaN and infinities, which JSON has not, are written as Python names them.
     """
-    encoded = _json(record).encode()
+    encoded = json_text(record).encode()
     return encoded[:RECORD_BYTES_MAX].decode(errors="ignore")
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """Return a text that every warehouse keeps: what some cannot is written as an escape."""
     return text.encode(errors="backslashreplace").decode().replace("\0", "\\u0000")
 
 
-def _json(value: Any) -> str:
+def json_text(value: Any) -> str:
+    """Return a value as JSON without a change, but for what `record_text` says of instants and NaN."""
     if isinstance(value, dict):
-        return "{" + ",".join(f"{_text(str(name))}:{_json(each)}" for name, each in value.items()) + "}"
+        return "{" + ",".join(f"{_text(str(name))}:{json_text(each)}" for name, each in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(map(_json, value)) + "]"
+        return "[" + ",".join(map(json_text, value)) + "]"
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, datetime):

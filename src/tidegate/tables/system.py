@@ -12,6 +12,8 @@ EXTRACTED_AT = "_sdc_extracted_at"
 GENERATED_KEY = "__sdc_primary_key"
 REJECTED = "_sdc_rejected"
 REJECTED_AT = "_sdc_rejected_at"
+BOOKKEEPING = "_tidegate"
+"""The schema of what Tidegate notes for itself in a warehouse."""
 
 COLUMN_TYPES = {
     RECEIVED_AT: Type.TIMESTAMP,
@@ -52,3 +54,8 @@ def rejected_table(schema_name: str) -> Table:
         Column(name="record", type=Type.STRING),
     )
     return Table(schema_name=schema_name, name=REJECTED, columns=columns)
+
+
+def counts_as_loaded(table: Table) -> bool:
+    """Tell whether the rows written into a table are loaded rows, and no rejected records."""
+    return table.name != REJECTED and table.schema_name != BOOKKEEPING
