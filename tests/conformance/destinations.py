@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.arrivals import BATCHED_AT_MS, numbered
+from tests.conformance import postgres_server
 from tidegate.destinations import DESTINATIONS, connect
 from tidegate.destinations.base import Destination, Loaded
 from tidegate.tables.model import Progress, Span
@@ -81,6 +82,7 @@ def warehouse(kind: str, folder: Path) -> Iterator[Warehouse]:
 ADDRESSES: dict[str, Callable[[Path], str]] = {
     "duckdb": lambda folder: f"/{folder / 'warehouse.duckdb'}",
     "memory": lambda _folder: "",
+    "postgresql": postgres_server.address,
 }
 """One line for each kind: what follows `<kind>://`."""
 

