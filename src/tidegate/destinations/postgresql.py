@@ -43,7 +43,7 @@ from tidegate.tables.model import (
     Type,
 )
 from tidegate.tables.reasons import TOO_MANY_COLUMNS
-from tidegate.tables.system import REJECTED
+from tidegate.tables.system import counts_as_loaded
 
 _NATIVE = {
     Type.BOOLEAN: "boolean",
@@ -183,7 +183,7 @@ class PostgreSQL:
             rows = 0
             for part in parts:
                 count = write_part(session, part)
-                rows += count if part.table.name != REJECTED else 0
+                rows += count if counts_as_loaded(part.table) else 0
         return Loaded(rows=rows)
 
     def progress(self, journal_id: str) -> Progress | None:
