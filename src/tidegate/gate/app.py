@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 from tidegate.errors import BodyTooLarge, BodyTooSlow, Failed, MethodNotAllowed, Refusal
@@ -46,6 +47,7 @@ class Gate:
 
     def __init__(self, api: ImportApi, *, rest: ASGIApp, metrics: Metrics, log: Log) -> None:
         self._routes = routes(api)
+        self._request_ids = map(f"{os.urandom(8).hex()}{{:08x}}".format, count(1))
         self._rest = rest
         self._metrics = metrics
         self._log = log
@@ -58,7 +60,7 @@ class Gate:
             return
         begun = time.perf_counter()
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        exchange = Exchange(route.name, _request_id(headers), headers, receive)
+        exchange = Exchange(route.name, self._request_id(headers), headers, receive)
         outcome, cut_off = "", False
         try:
             if scope["method"] not in route.methods:
@@ -77,6 +79,11 @@ class Gate:
             self._log.error("failed", request_id=exchange.request_id, endpoint=route.name, exc_info=exc)
         await _send(send, answer, exchange.request_id, rest_of=receive if cut_off else None)
         self._seen(exchange, outcome, answer.status, begun)
+
+    def _request_id(self, headers: Mapping[bytes, bytes]) -> str:
+        """Take the client's id, or the next of ours: a random beginning for each process, then a number."""
+        sent = headers.get(b"x-request-id", b"")
+        return sent.decode("ascii") if REQUEST_ID.fullmatch(sent) else next(self._request_ids)
 
     def _note_refusal(self, exchange: Exchange, exc: Refusal) -> None:
         if exc.__cause__ is not None:
@@ -116,11 +123,6 @@ def routes(api: ImportApi) -> Mapping[str, Route]:
         "/v2/import/push": Route("push", post, api.push),
         "/v2/import/batch": Route("batch", post, api.batch),
     }
-
-
-def _request_id(headers: Mapping[bytes, bytes]) -> str:
-    sent = headers.get(b"x-request-id", b"")
-    return sent.decode("ascii") if REQUEST_ID.fullmatch(sent) else os.urandom(12).hex()
 
 
 async def _send(send: Send, answer: Answer, request_id: str, *, rest_of: Receive | None = None) -> None:
