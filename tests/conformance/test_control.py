@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.control_stores import KINDS
-from tidegate.control import accounts, destinations, loads, setup, sources, tokens
+from tidegate.control import accounts, connect_tokens, destinations, loads, setup, sources, tokens
 from tidegate.control.accounts import Account
 from tidegate.control.loads import LoadReport
 from tidegate.control.schema_names import RULE
@@ -259,6 +259,46 @@ def test_local_tokens_left_behind_are_removed(store: Store, source: Source) -> N
         assert running == tokens.get(conn, running.id)
         assert running.expires_at is not None
         assert timedelta(minutes=10) == running.expires_at - running.created_at
+
+
+# --- Connect API access tokens --------------------------------------------------------------------------
+
+
+def test_a_connect_token_is_told_once_and_found_by_its_secret(store: Store, account: Account) -> None:
+    """It has 256 random bits behind `ac_`, belongs to one account, and ends when it is revoked. (C22)"""
+    with store.writing() as conn:
+        token, secret = connect_tokens.create(conn, account.client_id, "deploy")
+        assert (account.client_id, "deploy", secret[-4:]) == (token.client_id, token.name, token.last_four)
+        assert ("ac_", 46) == (secret[:3], len(secret))
+        assert token == connect_tokens.find(conn, secret)
+        assert secret not in repr(token)
+        revoked = connect_tokens.revoke(conn, token.id)
+        assert revoked.revoked_at is not None
+        assert connect_tokens.find(conn, secret) is None
+        with pytest.raises(Unknown):
+            connect_tokens.revoke(conn, token.id)
+
+
+def test_an_access_token_of_a_source_is_no_connect_token(store: Store, source: Source) -> None:
+    """Who may push may not run the account. (C22)"""
+    with store.writing() as conn:
+        _, secret = tokens.create(conn, source.id)
+        assert connect_tokens.find(conn, secret) is None
+
+
+def test_an_eleventh_connect_token_is_refused_until_one_is_revoked(store: Store, account: Account) -> None:
+    """An account has at most ten; another account's cannot be revoked. (C21, C22)"""
+    with store.writing() as conn:
+        made = [connect_tokens.create(conn, account.client_id)[0] for _ in range(10)]
+        with pytest.raises(Conflict, match="already has 10"):
+            connect_tokens.create(conn, account.client_id)
+        other = accounts.create(conn, "Other")
+        with pytest.raises(Unknown):
+            connect_tokens.revoke(conn, made[0].id, client_id=other.client_id)
+        connect_tokens.revoke(conn, made[0].id, client_id=account.client_id)
+        connect_tokens.create(conn, account.client_id)
+        assert [11, *range(10, 1, -1)] == [each.id for each in connect_tokens.list_(conn, account.client_id)]
+        assert [] == connect_tokens.list_(conn, other.client_id)
 
 
 # --- Destinations ---------------------------------------------------------------------------------------

@@ -14,10 +14,20 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Connection
 
 from tests.conformance.control_stores import KINDS
-from tidegate.control import accounts, destinations, loads, migrate, setup, sources, tokens
+from tidegate.control import (
+    accounts,
+    connect_tokens,
+    destinations,
+    grant_changes,
+    loads,
+    migrate,
+    setup,
+    sources,
+    tokens,
+)
 from tidegate.control import store as stores
 from tidegate.control.grants import ASK_WAIT_S, Grant, Grants
-from tidegate.control.schema import REVISION, from_ms
+from tidegate.control.schema import REVISION, from_ms, metadata
 from tidegate.control.store import Store
 from tidegate.errors import ControlUnavailable, ControlUnusable, DataDirUnusable, Unknown
 
@@ -32,6 +42,23 @@ LOAD = loads.LoadReport(
     rows_loaded=1,
     rows_rejected=0,
 )
+FIRST_RELEASE = (
+    "INSERT INTO accounts (client_id, name, created_at) VALUES (1001, 'Shop', 5)",
+    (
+        "INSERT INTO destinations (id, client_id, name, shown_url, is_default, created_at)"
+        f" VALUES (1, 1001, 'Default', '{DUCKDB}', TRUE, 5)"
+    ),
+    (
+        "INSERT INTO sources (id, client_id, display_name, schema_name, created_at, updated_at)"
+        " VALUES (1, 1001, 'Shop', 'shop', 5, 5)"
+    ),
+    (
+        "INSERT INTO tokens (id, source_id, kind, secret_hash, last_four, created_at)"
+        " VALUES (1, 1, 'import', 'hash', 'abcd', 5)"
+    ),
+)
+"""What a store of the first schema may hold."""
+
 DESCRIBE = {"sqlite": "SELECT type, name, sql FROM sqlite_master ORDER BY type, name"}
 """Kind of database -> the query that tells all tables and indexes as they are."""
 
@@ -65,7 +92,7 @@ def test_replaying_the_migrations_gives_the_schema_in_code(kind: str, tmp_path: 
     (tmp_path / "replayed").mkdir()
     made, replayed = Store.open(KINDS[kind](tmp_path)), Store.open(KINDS[kind](tmp_path / "replayed"))
     with replayed.writing() as conn:
-        for table in ("alembic_version", "loads", "tokens", "sources", "destinations", "accounts"):
+        for table in ("alembic_version", *(each.name for each in reversed(metadata.sorted_tables))):
             conn.exec_driver_sql(f"DROP TABLE {table}")
         migrate.replay(conn)
     described = [_described(each, kind) for each in (made, replayed)]
@@ -81,6 +108,30 @@ def _described(store: Store, kind: str) -> list[tuple[str, str, str]]:
     with store.reading() as conn:
         rows = conn.exec_driver_sql(DESCRIBE[kind]).all()
     return [(row[0], row[1], re.sub(r"\s", "", row[2] or "")) for row in rows]
+
+
+@pytest.mark.parametrize("older", ["0001"])
+def test_an_older_store_is_brought_up_to_date_with_what_it_holds(
+    kind: str, address: str, tmp_path: Path, older: str
+) -> None:
+    """Each earlier release's store opens with the newest schema and keeps its account and tokens. (C1)"""
+    (tmp_path / "new").mkdir()
+    new, store = Store.open(KINDS[kind](tmp_path / "new")), Store.open(address)
+    with store.writing() as conn:
+        for table in ("alembic_version", *(each.name for each in reversed(metadata.sorted_tables))):
+            conn.exec_driver_sql(f"DROP TABLE {table}")
+        migrate.replay(conn, older)
+        for statement in FIRST_RELEASE:
+            conn.exec_driver_sql(statement)
+    store.close()
+    store = Store.open(address)
+    assert _described(new, kind) == _described(store, kind)
+    with store.reading() as conn:
+        assert ["shop"] == [each.schema_name for each in sources.list_(conn, 1001)]
+        assert [1] == [each.id for each in tokens.list_(conn, 1)]
+        assert DUCKDB == destinations.full_url(conn, 1)
+    new.close()
+    store.close()
 
 
 def test_a_store_keeps_what_it_had_when_opened_again(address: str) -> None:
@@ -376,11 +427,41 @@ def _delayed(*found: Grant | None) -> tuple[bool | None, ...]:
     return tuple(each.delayed if each else None for each in found)
 
 
-def test_a_load_report_changes_no_grant(gate: Gate) -> None:
-    """The loader writes every second; gates go on as before. (C18)"""
+def test_a_load_report_does_not_make_gates_read_again(gate: Gate) -> None:
+    """The loader writes every second; what was read once stands until something changes it. (C18)"""
     before = gate.find()
     gate.change(lambda conn: loads.add(conn, [LOAD]))
-    assert before == gate.find_later()
+    assert before is gate.find_later()
+    gate.change(lambda conn: sources.rename(conn, 1, "Shop"))
+    assert before is not gate.find_later()
+
+
+def test_whatever_changes_a_grant_is_counted(gate: Gate) -> None:
+    """No change of a token, source or destination is missed by a gate; everything else is. (C18)"""
+    changes: list[Callable[[Connection], object]] = [
+        lambda conn: destinations.create(conn, 1001, DUCKDB, "Other"),
+        lambda conn: destinations.note_failing(conn, 1, "down", NOW_MS),
+        lambda conn: destinations.note_working(conn, 1),
+        lambda conn: tokens.create(conn, 1),
+        lambda conn: tokens.create_local(conn, 1),
+        lambda conn: tokens.revoke(conn, 2),
+        lambda conn: sources.pause(conn, 1),
+        lambda conn: sources.resume(conn, 1),
+        lambda conn: sources.delete(conn, 1),
+    ]
+    counted = []
+    for change in changes:
+        with gate.store.writing() as conn:
+            before = grant_changes.number(conn)
+            change(conn)
+            counted.append(grant_changes.number(conn) > before)
+    assert [True] * len(changes) == counted
+    with gate.store.writing() as conn:
+        before = grant_changes.number(conn)
+        destinations.note_working(conn, 1)
+        accounts.create(conn, "Other")
+        connect_tokens.create(conn, 1001)
+        assert before == grant_changes.number(conn)
 
 
 def test_a_store_that_cannot_be_asked_lets_nobody_in(gate: Gate, tmp_path: Path) -> None:

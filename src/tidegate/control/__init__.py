@@ -10,6 +10,6 @@ May import errors and SQLAlchemy; Alembic only while migrating, cryptography onl
    passwords encrypted with a key that is not in the store.
 3. At most two access tokens of a source are active, whoever creates them at the same time.
 4. A schema name never changes, and no two undeleted sources of an account have the same.
-5. What is written only when something changed is written only then: each commit makes every gate read its
-   grants again.
+5. Whatever changes what a token stands for counts that in `grant_changes`, and nothing else does: each count
+   makes every gate read its grants again.
 """

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, literal, or_, select, update
 
-from tidegate.control import accounts
+from tidegate.control import accounts, grant_changes
 from tidegate.control.schema import Instant, destinations, from_ms, now
 from tidegate.control.sealing import scrubbed, shown
 from tidegate.control.store import sealer
@@ -58,6 +58,7 @@ def create(conn: Connection, client_id: int, url: str, name: str) -> Destination
         "is_default": count == 0,
         "created_at": now(),
     }
+    grant_changes.note(conn)
     return _destination(conn.execute(insert(destinations).values(values).returning(destinations)).one())
 
 
@@ -114,21 +115,25 @@ def note_failing(conn: Connection, destination_id: int, error_text: str, at_ms: 
     text = scrubbed(error_text, full_url(conn, destination_id))
     changed = or_(destinations.c.failing_since.is_(None), destinations.c.error != text)
     since = func.coalesce(destinations.c.failing_since, literal(from_ms(at_ms), Instant))
-    conn.execute(
+    noted = conn.execute(
         update(destinations)
         .where(destinations.c.id == destination_id, changed)
         .values(failing_since=since, error=text)
     )
+    if noted.rowcount:
+        grant_changes.note(conn)
 
 
 def note_working(conn: Connection, destination_id: int) -> None:
     """Note that loads work; writes nothing when they did before."""
     failing = destinations.c.failing_since.is_not(None)
-    conn.execute(
+    noted = conn.execute(
         update(destinations)
         .where(destinations.c.id == destination_id, failing)
         .values(failing_since=None, error=None)
     )
+    if noted.rowcount:
+        grant_changes.note(conn)
 
 
 def _destination(row: Row[Any]) -> Destination:

@@ -1,10 +1,11 @@
 """
 Grants: what a token lets its bearer do, looked up for each request without touching the store.
 
-One process holds one snapshot of all tokens that are not revoked, and takes a new one when the store says
-that something changed. Asking costs microseconds. It happens every `ASK_WAIT_S`, so that a revoked token or a
-paused source is refused everywhere well within the second promised, and for every token that the snapshot
-lacks, so that a new one works at once.
+One process holds one snapshot of all tokens that are not revoked, and takes a new one when a token, source or
+destination changed: first it asks whether anything was committed, which costs microseconds, then whether any
+of that concerns grants. It asks every `ASK_WAIT_S`, so that a revoked token or a paused source is refused
+everywhere well within the second promised, and for every token that the snapshot lacks, so that a new one
+works at once.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, and_, or_, select
+from sqlalchemy import Connection, Row, and_, or_, select
 
+from tidegate.control import grant_changes
 from tidegate.control.schema import destinations, sources, to_ms, tokens
 from tidegate.control.store import Store
 from tidegate.control.tokens import secret_hash
@@ -48,6 +50,7 @@ class Grants:
         self._clock_s = clock_s
         self._asked_at_s = float("-inf")
         self._version: int | None = None
+        self._changes: int | None = None
         self._snapshot: dict[bytes, tuple[Grant, int | None]] = {}
 
     def find(self, token: str, now_ms: int) -> Grant | None:
@@ -68,12 +71,15 @@ class Grants:
         asked_at_s = self._clock_s()
         version = self._store.version()
         if version != self._version:
-            self._snapshot = _read(self._store)
+            with self._store.reading() as conn:
+                changes = grant_changes.number(conn)
+                if changes != self._changes:
+                    self._snapshot, self._changes = _read(conn), changes
             self._version = version  # as of before reading: a change in between is seen the next time
         self._asked_at_s = asked_at_s
 
 
-def _read(store: Store) -> dict[bytes, tuple[Grant, int | None]]:
+def _read(conn: Connection) -> dict[bytes, tuple[Grant, int | None]]:
     own = sources.c.destination_id == destinations.c.id
     inherited = and_(
         sources.c.destination_id.is_(None),
@@ -97,8 +103,7 @@ def _read(store: Store) -> dict[bytes, tuple[Grant, int | None]]:
         .select_from(joined)
         .where(tokens.c.revoked_at.is_(None))
     )
-    with store.reading() as conn:
-        return {row.secret_hash: _grant(row) for row in conn.execute(query)}
+    return {row.secret_hash: _grant(row) for row in conn.execute(query)}
 
 
 def _grant(row: Row[Any]) -> tuple[Grant, int | None]:

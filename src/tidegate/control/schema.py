@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration; a store that says so is opened without importing Alembic."""
 
 metadata = MetaData(
@@ -133,6 +133,26 @@ tokens = Table(
     Column("expires_at", Instant),
     Column("revoked_at", Instant),
     sqlite_autoincrement=True,
+)
+
+connect_tokens = Table(
+    "connect_tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("client_id", ForeignKey("accounts.client_id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("secret_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("last_four", String(4), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+    sqlite_autoincrement=True,
+)
+
+grant_changes = Table(
+    "grant_changes",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
 )
 
 loads = Table(

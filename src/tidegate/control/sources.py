@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, or_, select, update
 
-from tidegate.control import accounts, destinations, schema_names
+from tidegate.control import accounts, destinations, grant_changes, schema_names
 from tidegate.control.schema import now, sources
 from tidegate.errors import Conflict, InvalidName, Unknown
 
@@ -157,6 +157,7 @@ def _change(conn: Connection, source_id: int, **values: Any) -> Source:
     row = conn.execute(statement).one_or_none()
     if row is None:
         raise Unknown(f"source not found ({source_id})")
+    grant_changes.note(conn)
     return _source(row)
 
 

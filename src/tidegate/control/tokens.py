@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
-from tidegate.control import sources
+from tidegate.control import grant_changes, sources
 from tidegate.control.schema import now, tokens
 from tidegate.errors import Conflict, Unknown
 
@@ -112,6 +112,7 @@ def revoke(conn: Connection, token_id: int, *, source_id: int | None = None) -> 
     row = conn.execute(statement.values(revoked_at=now()).returning(tokens)).one_or_none()
     if row is None:
         raise Unknown(f"token not found ({token_id})")
+    grant_changes.note(conn)
     token = _token(row)
     if token.kind is Kind.IMPORT and sources.get(conn, token.source_id).deleted_at is None:
         sources.touch(conn, token.source_id)
@@ -136,6 +137,7 @@ def _insert(
         "created_at": at,
         "expires_at": expires_at,
     }
+    grant_changes.note(conn)
     return _token(conn.execute(insert(tokens).values(values).returning(tokens)).one()), secret
 
 

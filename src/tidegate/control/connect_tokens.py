@@ -1,0 +1,97 @@
+"""
+Connect API access tokens: what a program shows to run an account. Each belongs to one account.
+
+They open the Connect API alone, as access tokens of sources open the Import API alone: each kind is looked up
+in a table of its own.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from tidegate.control import accounts
+from tidegate.control.schema import connect_tokens, now
+from tidegate.control.tokens import secret_hash
+from tidegate.errors import Conflict, Unknown
+
+PREFIX = "ac_"
+ACTIVE_MAX = 10
+"""For each account, as in Stitch."""
+
+_COLUMNS = [each for each in connect_tokens.c if each.name != "secret_hash"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectToken:
+    """What is kept of a Connect API access token beside its hash. Source: docs/specs/control.md, C22."""
+
+    id: int
+    client_id: int
+    name: str
+    last_four: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+def create(conn: Connection, client_id: int, name: str = "") -> tuple[ConnectToken, str]:
+    """
+    Make a token for an account and return it with its secret, which nobody can learn again.
+
+    Errors: Unknown account; Conflict when ten tokens are active.
+    """
+    accounts.get(conn, client_id)
+    if len(list_(conn, client_id)) >= ACTIVE_MAX:
+        raise Conflict(f"account {client_id} already has {ACTIVE_MAX} Connect API access tokens; revoke one")
+    secret = PREFIX + secrets.token_urlsafe(32)
+    values = {
+        "client_id": client_id,
+        "name": name,
+        "secret_hash": secret_hash(secret),
+        "last_four": secret[-4:],
+        "created_at": now(),
+    }
+    return _token(conn.execute(insert(connect_tokens).values(values).returning(*_COLUMNS)).one()), secret
+
+
+def find(conn: Connection, secret: str) -> ConnectToken | None:
+    """Return the token with this secret; None when there is none, or it was revoked."""
+    query = select(*_COLUMNS).where(
+        connect_tokens.c.secret_hash == secret_hash(secret), connect_tokens.c.revoked_at.is_(None)
+    )
+    row = conn.execute(query).one_or_none()
+    return None if row is None else _token(row)
+
+
+def list_(conn: Connection, client_id: int | None = None) -> Sequence[ConnectToken]:
+    """Return the tokens of an account (None: of all) that are not revoked, newest first."""
+    query = select(*_COLUMNS).where(connect_tokens.c.revoked_at.is_(None))
+    if client_id is not None:
+        query = query.where(connect_tokens.c.client_id == client_id)
+    return [_token(row) for row in conn.execute(query.order_by(connect_tokens.c.id.desc()))]
+
+
+def revoke(conn: Connection, token_id: int, *, client_id: int | None = None) -> ConnectToken:
+    """
+    Refuse a token from the next request on; final.
+
+    Shape: with `client_id`, only when it is that account's. Errors: Unknown, also when revoked before.
+    """
+    statement = update(connect_tokens).where(
+        connect_tokens.c.id == token_id, connect_tokens.c.revoked_at.is_(None)
+    )
+    if client_id is not None:
+        statement = statement.where(connect_tokens.c.client_id == client_id)
+    row = conn.execute(statement.values(revoked_at=now()).returning(*_COLUMNS)).one_or_none()
+    if row is None:
+        raise Unknown(f"Connect API access token not found ({token_id})")
+    return _token(row)
+
+
+def _token(row: Row[Any]) -> ConnectToken:
+    return ConnectToken(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
