@@ -26,6 +26,7 @@ Finding = tuple[int, str]
 BROAD = frozenset({"Exception", "BaseException"})
 CATCHES_ALL = {
     "src/tidegate/gate/app.py": "the top of a request: every defect becomes an answer",
+    "src/tidegate/connect/app.py": "the top of a call: every defect becomes an answer",
     "src/tidegate/loader/lane.py": "the top of a load: one lane's defect must not end the others",
     "src/tidegate/cli/__init__.py": "the top of a command",
 }

@@ -13,6 +13,7 @@ Every failure Tidegate names, in one tree.
     │   ├── BatchRefused 400         (batch)
     │   ├── IdempotencyKeyInvalid 400                        IdempotencyKeyReused 422
     │   └── Unavailable 503          TimedOut 504            Failed 500
+    ├── Declined                     an answer of the Connect API, given to the program that called it
     ├── JournalError
     │   ├── JournalFull              JournalUnavailable      JournalUnusable
     ├── DestinationError
@@ -219,6 +220,24 @@ class Failed(Refusal):
     """A defect of ours; the log has the details under the request id."""
 
     code, status = "failed", 500
+
+
+# --- Answers of the Connect API ----------------------------------------------------------------------------
+
+
+class Declined(TidegateError):
+    """
+    A call of the Connect API answered with something else than success.
+
+    Shape: `answer_status` is the HTTP status; `body` is sent, a text as plain text, anything else as JSON.
+    """
+
+    code, status, exit_code = "declined", 400, 4
+
+    def __init__(self, body: Any, *, status: int = 400) -> None:
+        super().__init__(f"{status}: {body}")
+        self.answer_status = status
+        self.body = body
 
 
 # --- Journal -----------------------------------------------------------------------------------------------

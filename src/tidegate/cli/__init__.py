@@ -15,7 +15,19 @@ import sys
 
 import typer
 
-from tidegate.cli import config, infer, loads, push, serve, sources, sql, status, tokens
+from tidegate.cli import (
+    accounts,
+    config,
+    connect_tokens,
+    infer,
+    loads,
+    push,
+    serve,
+    sources,
+    sql,
+    status,
+    tokens,
+)
 from tidegate.cli.context import err_console, print_json
 from tidegate.errors import TidegateError
 
@@ -36,6 +48,8 @@ app.command("push")(push.push)
 app.command("infer")(infer.infer)
 app.add_typer(sources.app, name="sources")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(connect_tokens.app, name="connect-tokens")
 app.command("config")(config.config)
 
 

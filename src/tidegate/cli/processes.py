@@ -49,6 +49,7 @@ def open_journal(settings: Settings) -> SqliteJournal:
 def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
     """One gate process: answers requests until it is told to stop."""
     from tidegate import __version__
+    from tidegate.connect.app import ConnectApi
     from tidegate.control.grants import Grants
     from tidegate.control.store import Store
     from tidegate.gate.admission import Admission
@@ -88,14 +89,16 @@ def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
         troubles=troubles,
         documents=documents(routes(api), settings=settings, version=__version__),
     )
+    connect_api = ConnectApi(store, rest=rest, log=log)
     stop_with_parent(lifeline)
     try:
         run(
-            Gate(api, rest=rest, metrics=Metrics(), log=log),
+            Gate(api, rest=connect_api, metrics=Metrics(), log=log),
             socket.socket(fileno=listening_fd),
             stop_wait_s=STOP_WAIT_S,
         )
     finally:
+        connect_api.close()
         api.close()
         commit.close()
         journal.close()

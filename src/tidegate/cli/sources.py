@@ -1,4 +1,4 @@
-"""`tidegate sources`: list, create, pause and resume the sources that records come from."""
+"""`tidegate sources`: the sources that records come from."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tidegate.cli.accounts import AccountOption, chosen_account
 from tidegate.cli.context import AsJson, DataDir, open_store, print_json, settings_for
 from tidegate.cli.shown import as_json_object, print_table
-from tidegate.errors import InputInvalid, NotSetUp
+from tidegate.errors import InputInvalid
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -58,17 +59,15 @@ def create(
         str | None, typer.Option("--schema", help="Schema for its tables; otherwise made from the name.")
     ] = None,
     *,
+    account: AccountOption = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a source with a first access token, which is shown this once."""
-    from tidegate.control import accounts, sources, tokens
+    from tidegate.control import sources, tokens
 
     with open_store(settings_for(data_dir)) as store, store.writing() as conn:
-        known = accounts.list_(conn)
-        if not known:
-            raise NotSetUp("nothing was ever served from this data folder; start with `tidegate serve`")
-        source = sources.create(conn, known[0].client_id, display_name, schema)
+        source = sources.create(conn, chosen_account(conn, account).client_id, display_name, schema)
         _, secret = tokens.create(conn, source.id)
     if as_json:
         print_json(_object(source) | {"access_token": secret})
@@ -96,6 +95,55 @@ def resume(source: SourceArgument, *, data_dir: DataDir = None, as_json: AsJson 
     with open_store(settings_for(data_dir)) as store, store.writing() as conn:
         changed = sources.resume(conn, find_source(conn, source).id)
     _say(changed, "is active: requests are taken", as_json=as_json)
+
+
+@app.command("show", epilog="Example: `tidegate sources show import_api --json`")
+def show(source: SourceArgument, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show one source."""
+    with open_store(settings_for(data_dir)) as store, store.reading() as conn:
+        found = find_source(conn, source)
+    if as_json:
+        print_json(_object(found))
+        return
+    for name, value in _object(found).items():
+        typer.echo(f"{name:<16}{'' if value is None else value}")
+
+
+@app.command("rename", epilog="Example: `tidegate sources rename import_api 'Web shop'`")
+def rename(
+    source: SourceArgument,
+    display_name: Annotated[str, typer.Argument(metavar="NAME", help="The new display name.")],
+    *,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what people call a source; its schema keeps its name."""
+    from tidegate.control import sources
+
+    with open_store(settings_for(data_dir)) as store, store.writing() as conn:
+        changed = sources.rename(conn, find_source(conn, source).id, display_name)
+    _say(changed, f"is called {display_name} now", as_json=as_json)
+
+
+@app.command("delete", epilog="Example: `tidegate sources delete web_shop --yes`")
+def delete(
+    source: SourceArgument,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a source for good: its tokens stop working; what was accepted still loads, its tables stay."""
+    from tidegate.control import sources
+
+    with open_store(settings_for(data_dir)) as store:
+        with store.reading() as conn:
+            found = find_source(conn, source)
+        if not yes:
+            typer.confirm(f"Delete source {found.id} ({found.display_name}) for good?", abort=True, err=True)
+        with store.writing() as conn:
+            changed = sources.delete(conn, found.id)
+    _say(changed, "is deleted: requests are refused with 401; its tables stay", as_json=as_json)
 
 
 def find_source(conn: Connection, text: str | None) -> Source:

@@ -1,0 +1,8 @@
+"""Every endpoint of the Connect API."""
+
+from __future__ import annotations
+
+from tidegate.connect import source_types, sources, tokens
+
+ROUTES = (*source_types.ROUTES, *sources.ROUTES, *tokens.ROUTES)
+"""In the order of the resources' pages; no two have the same method and path."""

@@ -1,0 +1,93 @@
+"""
+A second account tries everything on what the first one owns, by every endpoint there is. (P12)
+
+The cases are made from the route table, so that a new endpoint cannot be forgotten: one whose path has a name
+that `OWNED` does not know fails here until somebody says what it stands for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.connect.caller import Caller, connect_api, new_caller
+from tidegate.connect.calls import Route
+from tidegate.connect.routes import ROUTES
+
+NOBODYS = "987654"
+"""An id that no account has."""
+
+BODIES: dict[str, Any] = {
+    "PUT /v4/sources/{source_id}": {"display_name": "Stolen", "paused_at": "2020-01-01T00:00:00Z"},
+}
+"""Endpoint -> a body that would succeed on one's own; without one nothing is sent."""
+
+PUBLIC = {"type": "import_api"}
+"""Names in paths that stand for nobody's property."""
+
+
+@dataclass(frozen=True)
+class Town:
+    """Two accounts on one server."""
+
+    victim: Caller
+    thief: Caller
+    owned: dict[str, str]
+
+
+@pytest.fixture
+def town(tmp_path: Path, exercised: Callable[[str], None]) -> Iterator[Town]:
+    """The first account has something of every kind; the second has only itself."""
+    exercised("Connect API: two accounts")
+    with connect_api(tmp_path) as api:
+        victim, thief = (new_caller(api, tmp_path, name) for name in ("victim", "thief"))
+        source_id = victim.source()["id"]
+        token_id = victim.ok("POST", f"/v4/sources/{source_id}/tokens")["id"]
+        owned = {"source_id": str(source_id), "token_id": str(token_id)}
+        yield Town(victim, thief, owned)
+
+
+def filled(path: str, values: dict[str, str]) -> str:
+    """Put values into a path; KeyError for a name that nobody explained."""
+    return re.sub(r"\{(\w+)\}", lambda found: (values | PUBLIC)[found[1]], path)
+
+
+def everything(caller: Caller, owned: dict[str, str]) -> list[Any]:
+    """All that an account can read."""
+    return [caller.ok("GET", filled(route.path, owned)) for route in ROUTES if route.method == "GET"]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_anothers_property_is_as_if_there_were_none(town: Town, route: Route) -> None:
+    """What another account owns is answered, to the letter, like an id nobody has, and is left as it was."""
+    before = everything(town.victim, town.owned)
+    body = BODIES.get(f"{route.method} {route.path}")
+    tried = town.thief.call(route.method, filled(route.path, town.owned), body)
+    nobodys = town.thief.call(route.method, filled(route.path, dict.fromkeys(town.owned, NOBODYS)), body)
+    if filled(route.path, town.owned) != filled(route.path, dict.fromkeys(town.owned, NOBODYS)):
+        assert 400 <= tried.status_code < 500
+        assert nobodys.status_code == tried.status_code
+        assert re.sub(r"\d+", "N", nobodys.text) == re.sub(r"\d+", "N", tried.text)
+    assert before == everything(town.victim, town.owned)
+
+
+@pytest.mark.parametrize(
+    "route", [each for each in ROUTES if each.method == "GET"], ids=lambda route: str(route.path)
+)
+def test_lists_hold_ones_own_alone(town: Town, route: Route) -> None:
+    """Nothing that an account reads of its own mentions the other."""
+    if "{" not in route.path:
+        assert f'"stitch_client_id": {town.victim.client_id}' not in town.thief.call("GET", route.path).text
+
+
+def test_nothing_of_ones_own_can_point_to_anothers(town: Town) -> None:
+    """A source cannot be made to load into another account's destination."""
+    answer = town.thief.call(
+        "POST", "/v4/sources", {"type": "import_api", "display_name": "Mine", "destination_id": 1}
+    )
+    assert (400, "InvalidDestination") == (answer.status_code, answer.json()["error"])
