@@ -56,8 +56,7 @@ class PostgresServer:
         if self._user is not None:
             os.chown(self._folder, self._user, self._user)
             if not _open_to_all(self._bin):
-                # Somebody's home, which `nobody` may not enter: the programs find their files beside them.
-                self._bin = shutil.copytree(self._bin.parent, self._folder / "programs") / "bin"
+                self._bin = _copied(self._bin, self._folder)
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._names = (f"warehouse_{number}" for number in itertools.count())
@@ -210,6 +209,15 @@ def _places() -> Iterator[Path]:
         yield Path(found).resolve().parent
     versions: Sequence[Path] = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     yield from versions
+
+
+def _copied(folder: Path, into: Path) -> Path:
+    """Copy a package's programs out of somebody's home, which `nobody` may not enter."""
+    install = folder.parent  # the programs find their files and libraries by where these stand beside them
+    package = install.parent
+    for each in (install, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(each, into / "programs" / each.relative_to(package.parent))
+    return into / "programs" / folder.relative_to(package.parent)
 
 
 def _open_to_all(folder: Path) -> bool:
