@@ -7,7 +7,7 @@ Every failure Tidegate names, in one tree.
     │   ├── InvalidRegion 401        NotAuthorized 401       SourceNotActive 401
     │   ├── ClientIdMissing 401      ClientMismatch 403
     │   ├── UnsupportedContentType 415                       UnsupportedContentEncoding 415
-    │   ├── BodyTooLarge 413         BodyTooSlow 408
+    │   ├── BodyTooLarge 413         BodyTooSlow 504
     │   ├── MalformedBody 400        ArrayExpected 400       RecordCountOutOfBounds 400
     │   ├── RecordsRefused 422       (push and validate)
     │   ├── BatchRefused 400         (batch)
@@ -137,9 +137,13 @@ class BodyTooLarge(Refusal):
 
 
 class BodyTooSlow(Refusal):
-    """The body did not arrive in time; the connection is closed so that a slow drip holds nothing."""
+    """
+    The body did not arrive in time; the connection is closed so that a slow drip holds nothing.
 
-    code, status, retryable = "body_too_slow", 408, True
+    Not 408: published clients give up on every 4xx, and a slow line is worth another try.
+    """
+
+    code, status, exit_code, retryable = "body_too_slow", 504, 3, True
 
 
 class MalformedBody(Refusal):

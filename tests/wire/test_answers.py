@@ -105,7 +105,7 @@ CASES: dict[str, tuple[Refusal, int, str]] = {
         422,
         '{"message": "Idempotency-Key was already used for a different request"}',
     ),
-    "slow body": (errors.BodyTooSlow(), 408, '{"message": "Request Timeout"}'),
+    "slow body": (errors.BodyTooSlow(), 504, '{"message": "Gateway Timeout"}'),
     "journal full": (errors.Unavailable("full"), 503, '{"message": "Service Unavailable"}'),
     "timed out": (errors.TimedOut(), 504, '{"message": "Gateway Timeout"}'),
     "defect": (errors.Failed(), 500, '{"message": "Internal Server Error"}'),

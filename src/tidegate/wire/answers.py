@@ -142,7 +142,7 @@ _BODIES: dict[type[Refusal], Callable[[Any], dict[str, Any]]] = {
     errors.UnsupportedContentType: _unsupported,
     errors.UnsupportedContentEncoding: _unsupported_encoding,
     errors.BodyTooLarge: _too_large,
-    errors.BodyTooSlow: _always({"message": "Request Timeout"}),
+    errors.BodyTooSlow: _always({"message": "Gateway Timeout"}),
     errors.MalformedBody: _malformed,
     errors.ArrayExpected: _always({"status": "ERROR", "message": "An array of records is expected"}),
     errors.RecordCountOutOfBounds: _always({"status": "ERROR", "message": _COUNT}),
