@@ -22,6 +22,7 @@ from tidegate.cli import (
     infer,
     loads,
     push,
+    rejected,
     serve,
     sources,
     sql,
@@ -45,6 +46,7 @@ app.command("status")(status.status)
 app.command("loads")(loads.loads)
 app.command("sql")(sql.sql)
 app.command("push")(push.push)
+app.add_typer(rejected.app, name="rejected")
 app.command("infer")(infer.infer)
 app.add_typer(sources.app, name="sources")
 app.add_typer(tokens.app, name="tokens")

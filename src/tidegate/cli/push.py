@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tidegate.cli.choosing import chosen_source
-from tidegate.cli.context import (
-    AsJson,
-    DataDir,
-    err_console,
-    open_store,
-    print_json,
-    server_file,
-    settings_for,
-)
-from tidegate.errors import InputInvalid, PushRefused, ServerUnreachable, Unknown
+from tidegate.cli.context import AsJson, DataDir, err_console, open_store, print_json, settings_for
+from tidegate.cli.local_access import LocalToken, local_url
+from tidegate.errors import InputInvalid, PushRefused, ServerUnreachable
 
 if TYPE_CHECKING:
     from tidegate.client import Client, Pushed, RowFile
-    from tidegate.control.store import Store
     from tidegate.settings import Settings
 
 EXAMPLES = """
@@ -212,6 +203,9 @@ def _progress(rows: RowFile) -> Iterator[Callable[[Pushed], None]]:
 # --- Which server, and as whom -----------------------------------------------------------------------------
 
 
+_ELSEWHERE = ", or give --url and --token"
+
+
 @contextmanager
 def _server(
     settings: Settings, url: str | None, token: str | None, source: str | None
@@ -222,51 +216,12 @@ def _server(
             raise InputInvalid(
                 "an access token already belongs to a source; give --source or --token, not both"
             )
-        yield url or _local_url(settings), token
+        yield url or local_url(settings, otherwise=_ELSEWHERE), token
         return
     if url is not None:
         # A token made here would be handed to whoever answers there.
         raise InputInvalid(
             "--url needs --token, or TIDEGATE_ACCESS_TOKEN, with an access token of that server"
         )
-    with open_store(settings) as store, closing(_LocalToken(store, source)) as local:
-        yield _local_url(settings), local
-
-
-def _local_url(settings: Settings) -> str:
-    running = server_file(settings)
-    if running is None:
-        raise ServerUnreachable(
-            f"no server runs on {settings.data_dir};"
-            " start `tidegate serve`, name another --data-dir, or give --url and --token"
-        )
-    return str(running["base_url"])
-
-
-class _LocalToken:
-    """Makes short-lived tokens for one source, one after the other, and takes back the last."""
-
-    def __init__(self, store: Store, source: str | None) -> None:
-        self._store = store
-        self._source = source
-        self._token_id: int | None = None
-
-    def __call__(self) -> str:
-        from tidegate.control import tokens
-
-        self.close()
-        with self._store.writing() as conn:
-            source = chosen_source(conn, self._source, first_will_do=False)
-            token, secret = tokens.create_local(conn, source.id)
-        self._token_id = token.id
-        return secret
-
-    def close(self) -> None:
-        """Take the token back. Safe to repeat, also when it is gone already."""
-        from tidegate.control import tokens
-
-        token_id, self._token_id = self._token_id, None
-        if token_id is None:
-            return
-        with suppress(Unknown), self._store.writing() as conn:
-            tokens.revoke(conn, token_id)
+    with open_store(settings) as store, closing(LocalToken(store, source)) as local:
+        yield local_url(settings, otherwise=_ELSEWHERE), local

@@ -60,14 +60,15 @@ class Sender:
         """Ask without a token. Errors: ServerUnreachable."""
         return self._insist(self._http.build_request("GET", path))
 
-    def post(self, path: str, content: bytes) -> Answer:
+    def post(self, path: str, content: bytes, *, key: str | None = None) -> Answer:
         """
         Send JSON with the token and return the first answer below 500.
 
-        All attempts carry one key, made for this call, so that a server which knows keys keeps them once.
+        All attempts carry one idempotency key, so that a server which knows keys keeps them once: the one
+        given, which later calls may repeat, or one made for this call.
         Errors: ServerUnreachable when the patience is used up.
         """
-        key = secrets.token_hex(16)
+        key = key or secrets.token_hex(16)
         answer = self._insist(self._request(path, content, self._current_token(), key))
         if answer.response.status_code == httpx.codes.UNAUTHORIZED and self._make_token is not None:
             self._token = self._make_token()

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration; a store that says so is opened without importing Alembic."""
 
 metadata = MetaData(
@@ -169,4 +169,15 @@ loads = Table(
     Column("error", Text),
     Index(None, "source_id", "table_name", "id"),
     sqlite_autoincrement=True,
+)
+
+rejected_marks = Table(
+    "rejected_marks",
+    metadata,
+    Column("journal_id", String(100), primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("state", String(16), nullable=False),
+    Column("marked_at", Instant, nullable=False),
+    Column("command", Text, nullable=False),
 )
