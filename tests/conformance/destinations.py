@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import duckdb
+import psycopg
+import pytest
 
 from tests.arrivals import BATCHED_AT_MS, numbered
 from tests.conformance import postgres_server
@@ -23,7 +27,9 @@ class Warehouse:
 
     def __init__(self, kind: str, address: Callable[[], str]) -> None:
         self.kind = kind
-        self._url = f"{kind}://{address()}"
+        self._address = address()
+        self._url = f"{kind}://{self._address}"
+        self.new_uuids: Callable[[int], Sequence[str]] = numbered
         self.destination = connect(self._url)
         self.destination.open()
 
@@ -39,7 +45,7 @@ class Warehouse:
             self.destination.tables(schema_name),
             self.destination.capabilities,
             batched_at_ms=BATCHED_AT_MS,
-            new_uuids=numbered,
+            new_uuids=self.new_uuids,
         )
         for change in load.changes:
             self.destination.apply(change)
@@ -56,6 +62,12 @@ class Warehouse:
         rows = self.destination.query(sql, wait_s=5, schema_name=schema_name).read_all().to_pylist()
         self.destination.open()
         return [dict(row) for row in rows]
+
+    def people(self, sql: str) -> None:
+        """Do something to the warehouse that is not ours to do, as people can who own it."""
+        self.release()
+        PEOPLE[self.kind](self._address, sql)
+        self.destination.open()
 
     def release(self) -> None:
         """Close, where a destination must not be held."""
@@ -86,4 +98,26 @@ ADDRESSES: dict[str, Callable[[Path], str]] = {
 }
 """One line for each kind: what follows `<kind>://`."""
 
-assert set(ADDRESSES) == set(DESTINATIONS), "every kind is tested"
+
+def _in_duckdb(address: str, sql: str) -> None:
+    with duckdb.connect(address.removeprefix("/")) as connection:
+        connection.execute(sql)
+
+
+def _in_memory(_address: str, _sql: str) -> None:
+    pytest.skip("never: nobody else reaches the memory of this process")
+
+
+def _in_postgresql(address: str, sql: str) -> None:
+    with psycopg.connect(f"postgresql://{address}", autocommit=True) as connection:
+        connection.execute(sql.encode())
+
+
+PEOPLE: dict[str, Callable[[str, str], None]] = {
+    "duckdb": _in_duckdb,
+    "memory": _in_memory,
+    "postgresql": _in_postgresql,
+}
+"""One line for each kind: how its owner runs a statement, given what follows `<kind>://`."""
+
+assert set(ADDRESSES) == set(PEOPLE) == set(DESTINATIONS), "every kind is tested"

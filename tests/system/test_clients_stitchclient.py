@@ -152,9 +152,6 @@ def test_a_refusal_shows_our_words(push: Push, exercised: Exercised) -> None:
     exercised(f"{NAME}: refusals")
 
 
-@pytest.mark.xfail(
-    reason="not yet by us: arrays and objects are accepted and then rejected (loading.md, L28)"
-)
 def test_tuples_and_sets_are_loaded(product: Product, push: Push, exercised: Exercised) -> None:
     """Lists, tuples, sets and dicts inside a record reach the warehouse."""
     inner = {"id": 1, "pair": of("tuple", "[1, 2]"), "some": of("set", "[3]"), "more": {"deep": [1]}}

@@ -223,9 +223,6 @@ def test_versions_are_kept_with_the_rows(product: Product, target: Run, exercise
     exercised(f"{NAME}: versioned stream")
 
 
-@pytest.mark.xfail(
-    reason="not yet by us: an activation is accepted and kept, and removes nothing (loading.md, L17)"
-)
 def test_an_activation_leaves_only_its_version(product: Product, target: Run, exercised: Exercised) -> None:
     """After a second full-table run only the rows of the newer version are left."""
     assert 0 == target(versioned("switched", 1, range(3))).returncode

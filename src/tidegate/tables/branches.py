@@ -8,7 +8,7 @@ A schema here is of Draft 4 and was accepted with its request; what it says wron
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -42,12 +42,41 @@ _KINDS = {*_PLAIN, "number", "string"}
 _DEPTH_MAX = 8  # anyOf within anyOf; the wire bounds schemas at 100 levels, people write two
 
 
-def field_branches(schema: Mapping[str, Any] | None) -> dict[str, Branches]:
-    """Return the branches of each field a schema describes. Shape: None (push) gives none."""
-    properties = schema.get("properties") if schema is not None else None
-    if not isinstance(properties, dict):
-        return {}
-    return {field: branches(about) for field, about in properties.items()}
+def schema_at(schema: Any, path: Sequence[str]) -> Any:
+    """Return the schema of what stands at a path, None when nothing describes it."""
+    for name in path:
+        schema = _properties(schema).get(name)
+    return schema
+
+
+def element_schema(schema: Any) -> Mapping[str, Any] | None:
+    """
+    Return what describes the elements of an array, as the schema of a record.
+
+    Shape: elements that are no objects stand under `value`.
+    """
+    items = next((each["items"] for each in _options(schema) if isinstance(each.get("items"), dict)), None)
+    return None if items is None else {"properties": {"value": items} | _properties(items)}
+
+
+def _properties(schema: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for option in _options(schema):
+        properties = option.get("properties")
+        found = (properties | found) if isinstance(properties, dict) else found
+    return found
+
+
+def _options(schema: Any, depth: int = 0) -> list[Mapping[str, Any]]:
+    """Return a schema and all its alternatives."""
+    if not isinstance(schema, dict) or depth > _DEPTH_MAX:
+        return []
+    options: list[Mapping[str, Any]] = [schema]
+    for word in ("anyOf", "oneOf"):
+        listed = schema.get(word)
+        for option in listed if isinstance(listed, list) else ():
+            options += _options(option, depth + 1)
+    return options
 
 
 def branches(schema: Any, depth: int = 0) -> Branches:

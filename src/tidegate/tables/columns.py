@@ -1,48 +1,47 @@
 """
 Fields become columns: names given, collisions and unusable names found.
 
-Source: docs/specs/loading.md, L4 to L9.
+Source: docs/specs/loading.md, L4 to L9 and L70.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from tidegate.records import Record
-from tidegate.tables import reasons
+from tidegate.tables.branches import branches, schema_at
 from tidegate.tables.capabilities import Capabilities
-from tidegate.tables.fields import Fields
+from tidegate.tables.frames import Frame, clashes, merged
 from tidegate.tables.model import Column, Table, Type
-from tidegate.tables.naming import identity, name_column, split_name
+from tidegate.tables.naming import identity, name_path, split_name
+from tidegate.tables.opening import Path, Scalars
+from tidegate.tables.reading import Reading, Runs, read_column
 from tidegate.tables.scales import Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
     """
-    One field's share of the records.
+    One field's share of the rows.
 
     Shape: `name` as the warehouse has it or will have it, without the suffix of a type; `existing` the column
-    of that name there now, `splits` those named for a type beside it; `fields` are the spellings that led
-    here (more than one only from different records); `values` one per record.
+    of that name there now, `splits` those named for a type beside it; `paths` are the spellings that led
+    here (more than one only from different records); `scalars` one value for each row.
     """
 
     name: str
     existing: Column | None
     splits: Mapping[Type, Column]
-    fields: tuple[str, ...]
-    values: list[Any]
+    paths: tuple[Path, ...]
+    scalars: Scalars
 
 
 @dataclass(slots=True)
 class Slots:
     """
-    The columns of some records, by identity of their name without suffix.
+    The fields of some rows, by identity of their name without suffix.
 
-    Shape: `refused`: row number -> why the record is rejected. `dropped`: row number and why that record
-    loads without one of its fields.
+    Shape: `refused` and `dropped` as in Frames.
     """
 
     by_identity: dict[str, Slot] = field(default_factory=dict)
@@ -51,37 +50,40 @@ class Slots:
 
 
 def find_slots(
-    fields: Fields,
-    data: Sequence[Record],
-    key_names: Sequence[str],
-    table: Table | None,
-    capabilities: Capabilities,
+    frame: Frame, key_names: Collection[str], table: Table | None, capabilities: Capabilities
 ) -> Slots:
-    """Return the columns for the fields of some records."""
+    """Return the columns for the scalars of one table's rows; `table` as it is now."""
     slots = Slots()
     existing = {identity(each.name, capabilities): each for each in (table.columns if table else ())}
-    spellings: dict[str, list[str]] = {}
-    for name, values in fields.items():
-        named = name_column(name, capabilities)
+    spellings: dict[str, list[Path]] = {}
+    for path, scalars in frame.opened.scalars.items():
+        named = name_path(path, capabilities)
         if named.reason is None:
-            spellings.setdefault(identity(named.text, capabilities), []).append(name)
+            spellings.setdefault(identity(named.text, capabilities), []).append(path)
             continue
-        rows = [row for row, value in enumerate(values) if value is not None]
-        if named.droppable and name not in key_names:
-            slots.dropped += [(row, named.reason) for row in rows]
+        tops = dict.fromkeys(frame.tops[row] for row, value in enumerate(scalars.values) if value is not None)
+        if named.droppable and not (len(path) == 1 and path[0] in key_names):
+            slots.dropped += [(top, named.reason) for top in tops]
         else:
-            slots.refused |= dict.fromkeys(rows, named.reason)
-    for key, names in spellings.items():
+            slots.refused |= dict.fromkeys(tops, named.reason)
+    for key, paths in spellings.items():
         column, splits = existing.get(key), _splits(key, existing, capabilities)
-        name = _name(column, splits, capabilities) or name_column(names[0], capabilities).text
-        if len(names) > 1:
-            clashing = (row for row, record in enumerate(data) if sum(map(record.__contains__, names)) > 1)
-            slots.refused |= dict.fromkeys(clashing, reasons.collision(name))
-        values = _merged([fields[each] for each in names])
+        name = _name(column, splits, capabilities) or name_path(paths[0], capabilities).text
+        slots.refused |= clashes(frame, paths, name)
         slots.by_identity[key] = Slot(
-            name=name, existing=column, splits=splits, fields=tuple(names), values=values
+            name=name,
+            existing=column,
+            splits=splits,
+            paths=tuple(paths),
+            scalars=_merged([frame.opened.scalars[path] for path in paths]),
         )
     return slots
+
+
+def _merged(scalars: list[Scalars]) -> Scalars:
+    if len(scalars) == 1:
+        return scalars[0]
+    return Scalars(merged([each.values for each in scalars]), set().union(*(each.kinds for each in scalars)))
 
 
 def _splits(key: str, existing: Mapping[str, Column], capabilities: Capabilities) -> dict[Type, Column]:
@@ -99,9 +101,24 @@ def _name(first: Column | None, splits: Mapping[Type, Column], capabilities: Cap
     return ""
 
 
-def _merged(columns: list[list[Any]]) -> list[Any]:
-    """Lay columns over one another: at most one of them has a value in a row that is kept."""
-    merged, *others = columns
-    for other in others:
-        merged = [ours if ours is not None else theirs for ours, theirs in zip(merged, other, strict=True)]
-    return merged
+def read_slot(slot: Slot, frame: Frame, capabilities: Capabilities) -> Reading:
+    """Read a field's values, those of each request by its schema."""
+    held = [column for column in (slot.existing, *slot.splits.values()) if column is not None]
+    scale = next((column.scale for column in held if column.type is Type.DECIMAL), None)
+    return read_column(
+        slot.scalars.values,
+        _runs(slot, frame),
+        slot.name,
+        capabilities.decimal_scale_min if scale is None else scale,
+        capabilities,
+        slot.scalars.kinds,
+    )
+
+
+def _runs(slot: Slot, frame: Frame) -> Runs:
+    """Return the branches of a field's values. Of two spellings in one schema the first described counts."""
+    runs = []
+    for schema, count in frame.schemas:
+        described = (schema_at(schema, path) for path in slot.paths) if schema is not None else ()
+        runs.append((branches(next((each for each in described if each is not None), None)), count))
+    return runs or [((), 0)]

@@ -7,6 +7,7 @@ PostgreSQL's rules, which DuckDB shares: case and spaces kept, other characters 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidegate.tables import reasons
@@ -16,6 +17,9 @@ from tidegate.tables.system import COLUMN_TYPES, PASSED_THROUGH
 
 _UNSUPPORTED = re.compile(r"[^A-Za-z0-9_ ]")
 _LEADING = re.compile(r"^[^A-Za-z_]+")
+SEPARATOR = "__"
+"""Between the names of a path."""
+
 _RESERVED_PREFIXES = ("_sdc", "_rjm")
 _SMALL_INTEGER_SUFFIX = "it"  # reserved though new integer columns are 64-bit: older tables may have it
 
@@ -62,18 +66,42 @@ def name_table(table_name: str, capabilities: Capabilities) -> Name:
 
 def name_column(field: str, capabilities: Capabilities) -> Name:
     """Name the column for a top-level field."""
-    text = canonical(field)
-    if not text:
-        return Name(text=text, reason=reasons.column_empty(field))
-    lower = text.lower()
-    if lower in COLUMN_TYPES or (_is_reserved(lower) and lower not in PASSED_THROUGH):
-        return Name(text=text, reason=reasons.reserved_prefix(text))
+    return name_path((field,), capabilities)
+
+
+def name_path(path: Sequence[str], capabilities: Capabilities) -> Name:
+    """Name the column for what stands at a path of names."""
+    name = name_array(path)
+    if name.reason is not None:
+        return name
+    text, field, lower = name.text, SEPARATOR.join(path), name.text.lower()
     if lower.endswith(_reserved_suffixes(capabilities)):
         return Name(text=text, reason=reasons.reserved_suffix(text))
     if length(text, capabilities) > capabilities.column_name_max:
         return Name(
             text=text, reason=reasons.column_too_long(field, capabilities.display_name), droppable=True
         )
+    return Name(text=text)
+
+
+def name_array(path: Sequence[str]) -> Name:
+    """Name the array at a path, which has a subtable and no column: without a limit and reserved suffixes."""
+    first, *others = path
+    parts = [canonical(first), *(_UNSUPPORTED.sub("", each).strip(" ") for each in others)]
+    text = SEPARATOR.join(parts)
+    if not all(parts):
+        return Name(text=text, reason=reasons.column_empty(SEPARATOR.join(path)))
+    top = parts[0].lower()
+    if top in COLUMN_TYPES or (_is_reserved(top) and top not in PASSED_THROUGH):
+        return Name(text=text, reason=reasons.reserved_prefix(text))
+    return Name(text=text)
+
+
+def subtable_name(table_name: str, array: str, capabilities: Capabilities) -> Name:
+    """Name the subtable of a table (or subtable) for an array, by the array's name."""
+    text = f"{table_name}{SEPARATOR}{array}"
+    if length(text, capabilities) > capabilities.table_name_max:
+        return Name(text=text, reason=reasons.table_too_long(text, capabilities.display_name), droppable=True)
     return Name(text=text)
 
 

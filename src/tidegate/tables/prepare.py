@@ -16,12 +16,15 @@ import pyarrow.compute as pc
 from tidegate.records import Batch
 from tidegate.tables import reasons
 from tidegate.tables.capabilities import Capabilities
-from tidegate.tables.model import Change, CreateSchema, CreateTable, Part, Table
+from tidegate.tables.critical import hold_reason, key_identities
+from tidegate.tables.model import Change, Child, CreateSchema, CreateTable, Part, Table
 from tidegate.tables.naming import Name, identity, name_column, name_table
-from tidegate.tables.plan import Planned, Target, plan_table
+from tidegate.tables.plan import Planned, plan_table
 from tidegate.tables.rejected import Rejected, rejected_part
 from tidegate.tables.rows import Arrival, gather
 from tidegate.tables.system import REJECTED, SEQUENCE, rejected_table
+from tidegate.tables.target import Target
+from tidegate.tables.versions import Stretch, Versions
 from tidegate.tables.whole import WholeRecord, find_whole
 
 __all__ = ["Arrival", "Prepared", "TableReport", "prepare"]
@@ -34,7 +37,9 @@ class TableReport:
 
     Shape: `table_name` as first sent, `destination_table` as in the warehouse ("" when it can have none);
     `rows` counts rows after versions of one key were reduced to the newest; `rejected` counts rows of
-    `_sdc_rejected`; sequences are those of `rows`, None without any; `warnings` are sentences for people.
+    `_sdc_rejected`, `outdated` records dropped because their table version is older than the active one;
+    sequences are those of `rows`, None without any; `warnings` are sentences for people. A subtable has a
+    report of its own, under its name in the warehouse.
     """
 
     table_name: str
@@ -44,7 +49,8 @@ class TableReport:
     sequence_min: int | None
     sequence_max: int | None
     table_version: int | None
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    outdated: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +75,7 @@ class _Load:
 
     schema_name: str
     capabilities: Capabilities
-    tables: Mapping[str, Table]
+    tables: dict[str, Table]
     refused: Mapping[tuple[int, int], str]
     batched_at_ms: int
     new_uuids: Callable[[int], Sequence[str]]
@@ -77,6 +83,7 @@ class _Load:
     parts: list[Part] = field(default_factory=list)
     reports: list[TableReport] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    held: dict[str, str] = field(default_factory=dict)
 
 
 _NOTHING_REFUSED: Mapping[tuple[int, int], str] = MappingProxyType({})
@@ -120,6 +127,7 @@ def prepare(
         changes=load.changes,
         parts=load.parts,
         reports=load.reports,
+        held=load.held,
         rejected=find_whole(schema_name, arrivals, load.rejected),
     )
 
@@ -140,56 +148,99 @@ def _by_table(arrivals: Sequence[Arrival], capabilities: Capabilities) -> list[t
 
 
 def _add_table(load: _Load, name: Name, arrivals: Sequence[Arrival]) -> None:
-    table = load.tables.get(identity(name.text, load.capabilities)) if name.reason is None else None
-    destination_table = "" if name.reason is not None else table.name if table is not None else name.text
     rejected_before = len(load.rejected)
-    sound = _sound(load, name, table, arrivals)
-    planned = Planned()
-    if sound:
-        target = Target(
-            schema_name=load.schema_name,
-            name=destination_table,
-            key_names=_in_table_order(sound[0].batch.key_names, table, load.capabilities),
-            table=table,
-            capabilities=load.capabilities,
-        )
-        planned = plan_table(
-            target, gather(sound), batched_at_ms=load.batched_at_ms, new_uuids=load.new_uuids
-        )
-    sent = arrivals[0].batch.table_name
-    load.rejected += [
-        Rejected(table_name=sent, reason=reason, record=record) for record, reason in planned.refused
+    if name.reason is not None:
+        for arrival in arrivals:
+            _reject(load, arrival.batch, name.reason)
+        load.reports.append(_report(arrivals, "", [], rejected=len(load.rejected) - rejected_before))
+        return
+    table = load.tables.get(identity(name.text, load.capabilities))
+    if table is not None:
+        subtables = [each for each in load.tables.values() if each.parent == table.name]
+        reason = hold_reason(table, subtables, arrivals, load.capabilities)
+        if reason is not None:
+            load.held[table.name] = reason
+            return
+    versions = Versions(table.version if table is not None else None)
+    planned = [
+        _plan(load, name, stretch)
+        for stretch in versions.stretches(_sound(load, table, arrivals), load.capabilities)
     ]
-    load.changes += planned.changes
-    load.parts += [planned.part] if planned.part is not None else []
-    load.reports.append(_report(arrivals, destination_table, planned, len(load.rejected) - rejected_before))
-
-
-def _sound(load: _Load, name: Name, table: Table | None, arrivals: Sequence[Arrival]) -> list[Arrival]:
-    """Return the batches the table can take, and set aside everything else with its reason."""
-    sound: list[Arrival] = []
-    keys = (
-        None if table is None else frozenset(identity(each, load.capabilities) for each in table.key_columns)
+    destination_table = table.name if table is not None else name.text
+    report = _report(arrivals, destination_table, planned, rejected=len(load.rejected) - rejected_before)
+    load.reports.append(
+        replace(report, outdated=versions.outdated, warnings=(*report.warnings, *versions.warnings))
     )
+    load.reports += _child_reports(planned)
+
+
+def _plan(load: _Load, name: Name, stretch: Stretch) -> Planned:
+    """Plan the batches up to an activation, over what those before will have made of the table."""
+    table = load.tables.get(identity(name.text, load.capabilities))
+    stored = table.key_columns if table is not None else ()
+    key_names = stretch.arrivals[0].batch.key_names if stretch.arrivals else stored
+    target = Target(
+        schema_name=load.schema_name,
+        name=table.name if table is not None else name.text,
+        key_names=_in_table_order(key_names, table, load.capabilities),
+        table=table,
+        tables=load.tables,
+        capabilities=load.capabilities,
+    )
+    planned = Planned()
+    if stretch.arrivals:
+        planned = plan_table(
+            target,
+            gather(stretch.arrivals, stretch.version),
+            batched_at_ms=load.batched_at_ms,
+            new_uuids=load.new_uuids,
+        )
+    load.rejected += [
+        Rejected(table_name=stretch.arrivals[0].batch.table_name, reason=reason, record=record)
+        for record, reason in planned.refused
+    ]
+    planned.part = _activating(target, planned.part, stretch)
+    if planned.part is not None:
+        load.changes += planned.changes
+        load.parts.append(planned.part)
+        for written in (planned.part.table, *(child.table for child in planned.part.children)):
+            load.tables[identity(written.name, load.capabilities)] = written
+    return planned
+
+
+def _activating(target: Target, part: Part | None, stretch: Stretch) -> Part | None:
+    """Let a part end older versions; a new table has the version of its first record."""
+    activates = stretch.activates
+    if activates is None and target.table is None and stretch.version:
+        activates = stretch.version
+    if activates is None:
+        return part
+    if part is not None:
+        return replace(part, activates=activates)
+    if target.table is None:
+        return None
+    nothing = pa.array([], pa.int64())
+    children = tuple(Child(table=each, rows=pa.table({}), parents=nothing) for each in target.subtables())
+    return Part(table=target.table, rows=pa.table({}), children=children, activates=activates)
+
+
+def _sound(load: _Load, table: Table | None, arrivals: Sequence[Arrival]) -> list[Arrival]:
+    """
+    Return the batches the table can take, without the records that the warehouse refused before.
+
+    A new table has the keys of its first record; batches with others are rejected.
+    """
+    sound: list[Arrival] = []
+    keys = None if table is None else key_identities(table.key_columns, load.capabilities)
     for arrival in arrivals:
-        batch = arrival.batch
-        if batch.activates:
-            record = {"table_version": batch.table_version}
-            load.rejected.append(
-                Rejected(table_name=batch.table_name, reason=reasons.ACTIVATION, record=record)
-            )
-        if name.reason is not None:
-            _reject(load, batch, name.reason)
-            continue
         kept = _without_refused(load, arrival)
-        if not kept.batch.data:
-            continue
-        incoming = _key_identities(batch.key_names, load.capabilities)
-        keys = incoming if keys is None else keys  # a new table has the keys of its first record
-        if incoming == keys:
+        incoming = key_identities(kept.batch.key_names, load.capabilities)
+        keys = incoming if keys is None and kept.batch.data else keys
+        if not kept.batch.data or incoming == keys:
             sound.append(kept)
         else:
             _reject(load, kept.batch, reasons.KEYS_DIFFER)
+            sound.append(_only(kept, ()))
     return sound
 
 
@@ -207,6 +258,12 @@ def _without_refused(load: _Load, arrival: Arrival) -> Arrival:
         for record, reason in zip(batch.data, reasons_found, strict=True)
         if reason is not None
     ]
+    return _only(arrival, keep)
+
+
+def _only(arrival: Arrival, keep: Sequence[int]) -> Arrival:
+    """Return a batch with some of its records, by number; what it activates stays."""
+    batch = arrival.batch
     extracted = batch.extracted
     kept = replace(
         batch,
@@ -218,16 +275,11 @@ def _without_refused(load: _Load, arrival: Arrival) -> Arrival:
     return replace(arrival, batch=kept)
 
 
-def _key_identities(key_names: Sequence[str], capabilities: Capabilities) -> frozenset[str]:
-    """Return what two key lists must share; order does not count."""
-    return frozenset(identity(name_column(name, capabilities).text, capabilities) for name in key_names)
-
-
 def _in_table_order(
     key_names: tuple[str, ...], table: Table | None, capabilities: Capabilities
 ) -> tuple[str, ...]:
     """Return the key fields in the order of the table's key columns."""
-    if table is None:
+    if table is None or not key_names:
         return key_names
     order = [identity(name, capabilities) for name in table.key_columns]
     return tuple(
@@ -245,24 +297,62 @@ def _reject(load: _Load, batch: Batch, reason: str) -> None:
 
 
 def _report(
-    arrivals: Sequence[Arrival], destination_table: str, planned: Planned, rejected: int
+    arrivals: Sequence[Arrival], destination_table: str, planned: Sequence[Planned], *, rejected: int
 ) -> TableReport:
-    part = planned.part
-    bounds = pc.min_max(part.rows[SEQUENCE]) if part is not None else pa.scalar(None)
+    parts = [each.part.rows for each in planned if each.part is not None]
     spellings = dict.fromkeys(arrival.batch.table_name for arrival in arrivals)
     versions = [each.batch.table_version for each in arrivals if each.batch.table_version is not None]
     warnings: list[str] = []
     if len(spellings) > 1 and destination_table:
         warnings.append(f"{', '.join(spellings)} are one table in the warehouse, {destination_table}")
-    if planned.valueless:
-        warnings.append(f"{planned.valueless} records have no value at all; no table was made for them")
-    return TableReport(
-        table_name=arrivals[0].batch.table_name,
-        destination_table=destination_table,
-        rows=part.rows.num_rows if part is not None else 0,
-        rejected=rejected,
-        sequence_min=bounds["min"].as_py() if part is not None else None,
-        sequence_max=bounds["max"].as_py() if part is not None else None,
-        table_version=max(versions, default=None),
-        warnings=tuple(warnings),
+    valueless = sum(each.valueless for each in planned)
+    if valueless:
+        warnings.append(f"{valueless} records have no value at all; no table was made for them")
+    return _counted(
+        parts,
+        TableReport(
+            table_name=arrivals[0].batch.table_name,
+            destination_table=destination_table,
+            rows=0,
+            rejected=rejected,
+            sequence_min=None,
+            sequence_max=None,
+            table_version=max(versions, default=None),
+            warnings=tuple(warnings),
+        ),
+    )
+
+
+def _child_reports(planned: Sequence[Planned]) -> list[TableReport]:
+    rows: dict[str, list[pa.Table]] = {}
+    for each in planned:
+        for child in each.part.children if each.part is not None else ():
+            rows.setdefault(child.table.name, []).append(child.rows)
+    return [
+        _counted(
+            tables,
+            TableReport(
+                table_name=name,
+                destination_table=name,
+                rows=0,
+                rejected=0,
+                sequence_min=None,
+                sequence_max=None,
+                table_version=None,
+            ),
+        )
+        for name, tables in rows.items()
+        if any(table.num_rows for table in tables)
+    ]
+
+
+def _counted(tables: Sequence[pa.Table], report: TableReport) -> TableReport:
+    """Return the report with the rows of these tables."""
+    filled = [table[SEQUENCE] for table in tables if table.num_rows]
+    bounds = [pc.min_max(sequences) for sequences in filled]
+    return replace(
+        report,
+        rows=sum(map(len, filled)),
+        sequence_min=min((each["min"].as_py() for each in bounds), default=None),
+        sequence_max=max((each["max"].as_py() for each in bounds), default=None),
     )

@@ -64,16 +64,24 @@ Runs = Sequence[tuple[Branches, int]]
 """Branches, and for how many rows they hold; all rows are covered in order."""
 
 
-def read_column(values: list[Any], runs: Runs, name: str, scale: int, capabilities: Capabilities) -> Reading:
+def read_column(
+    values: list[Any],
+    runs: Runs,
+    name: str,
+    scale: int,
+    capabilities: Capabilities,
+    kinds: set[type] | None = None,
+) -> Reading:
     """
     Read one field's values.
 
     Shape: values in order, None for null or absent; `name` its column, for reasons; `scale` the digits after
-    the point its decimal column has now, or would start with.
+    the point its decimal column has now, or would start with; `kinds` the Python types of the values, where
+    they are known.
     """
     branches = runs[0][0] if len({each for each, _ in runs}) == 1 else None
     if branches is not None:
-        kinds = set(map(type, values)) - {NoneType}
+        kinds = (set(map(type, values)) if kinds is None else kinds) - {NoneType}
         if not kinds:
             return Reading(arrays={}, refused={})
         native = _native(kinds, branches)
@@ -200,8 +208,7 @@ def read_by_value(
             continue
         taken = canonical_value(value, branches)
         if taken is None:
-            refused[row] = reasons.nested(name, "array" if isinstance(value, list) else "object")
-            continue
+            continue  # an object or array is no scalar; none comes here
         reason = _CHECKS.get(taken[0], _holds)(taken[1], name, capabilities)
         if reason is None:
             found.setdefault(taken[0], {})[row] = taken[1]

@@ -10,7 +10,7 @@ from typing import Any
 
 KEYS_DIFFER = "Primary Keys for table do not match Primary Keys of incoming data"
 TOO_MANY_COLUMNS = "ERROR: too many columns"
-ACTIVATION = "activation of a table version is not supported yet; its rows were loaded"
+ACTIVATION_OF_NONE = "an activation without a table version was ignored"
 
 
 def out_of_range(kind: str, display_name: str, value: Any) -> str:
@@ -73,11 +73,21 @@ def key_missing(column: str) -> str:
     return f"missing pk({column}) from updated record"
 
 
-def nested(column: str, kind: str) -> str:
-    """An object or array, until those are loaded."""
-    return f"nested values are not loaded yet: {kind} on {column}"
-
-
 def name_taken(column: str, found: str, native: str) -> str:
     """A value whose column's name a person gave to a column of another type."""
     return f"{found} value, but column {column} is {native}"
+
+
+def table_taken(table_name: str) -> str:
+    """Elements whose subtable would be another table that is there already."""
+    return f"Table name {table_name} is taken by another table"
+
+
+def column_gone(table_name: str, column: str) -> str:
+    """A column of ours that somebody dropped; rows without it would not be told apart."""
+    return f"column {column} of {table_name} was dropped; put it back, or drop the table to have it made anew"
+
+
+def activation_ignored(version: int, active: int) -> str:
+    """A warning: an activation that came too late, or is no version that a column holds."""
+    return f"the activation of version {version} was ignored, because version {active} is active"

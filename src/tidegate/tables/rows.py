@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
+from typing import Any
 
 from tidegate.records import Batch, Record
-from tidegate.tables.branches import Branches, field_branches
 
-Schema = Mapping[str, object] | None
+Schema = Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,8 @@ class Rows:
     """
     Records beside what their requests said of them; every list has one item for each record.
 
-    Shape: `runs` tells the branches of fields and for how many rows they hold, in order. Units:
-    `received_us` is microseconds since 1970 UTC.
+    Shape: `schemas` tells the schema of each request (None: push) and for how many rows it holds, in order.
+    Units: `received_us` is microseconds since 1970 UTC.
     """
 
     data: list[Record] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Rows:
     received_us: list[int] = field(default_factory=list)
     versions: list[int] = field(default_factory=list)
     extracted: list[str | None] = field(default_factory=list)
-    runs: list[tuple[Mapping[str, Branches], int]] = field(default_factory=list)
+    schemas: list[tuple[Schema, int]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.data)
@@ -55,8 +55,8 @@ class Rows:
         for row in dropped:
             keep[row] = False
         ends, start = [], 0
-        for branches, count in self.runs:
-            ends.append((branches, sum(keep[start : start + count])))
+        for schema, count in self.schemas:
+            ends.append((schema, sum(keep[start : start + count])))
             start += count
         return Rows(
             data=list(compress(self.data, keep)),
@@ -64,14 +64,13 @@ class Rows:
             received_us=list(compress(self.received_us, keep)),
             versions=list(compress(self.versions, keep)),
             extracted=list(compress(self.extracted, keep)),
-            runs=[(branches, count) for branches, count in ends if count],
+            schemas=[(schema, count) for schema, count in ends if count],
         )
 
 
-def gather(arrivals: Sequence[Arrival]) -> Rows:
-    """Put the records of arrivals for one table after one another."""
+def gather(arrivals: Sequence[Arrival], version: int) -> Rows:
+    """Put the records of arrivals for one table after one another; those without a version have `version`."""
     rows = Rows()
-    schema: Schema = None
     for arrival in arrivals:
         batch, count = arrival.batch, len(arrival.batch.data)
         if not count:
@@ -79,12 +78,11 @@ def gather(arrivals: Sequence[Arrival]) -> Rows:
         rows.data += batch.data
         rows.sequences += batch.sequences
         rows.received_us += [arrival.received_at_ms * 1_000] * count
-        rows.versions += [batch.table_version or 0] * count
+        rows.versions += [version if batch.table_version is None else batch.table_version] * count
         rows.extracted += batch.extracted if batch.extracted is not None else [None] * count
-        if rows.runs and schema == batch.schema:
-            branches, before = rows.runs[-1]
-            rows.runs[-1] = (branches, before + count)
+        if rows.schemas and rows.schemas[-1][0] == batch.schema:
+            schema, before = rows.schemas[-1]
+            rows.schemas[-1] = (schema, before + count)
         else:
-            rows.runs.append((field_branches(batch.schema), count))
-            schema = batch.schema
+            rows.schemas.append((batch.schema, count))
     return rows

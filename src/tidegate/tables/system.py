@@ -45,6 +45,16 @@ RECORD_BYTES_MAX = 65_536
 """How much of a rejected record is kept in the warehouse; the journal keeps the whole."""
 
 
+def source_key_name(key_column: str) -> str:
+    """Name the column of a subtable that holds a key of the top-level table."""
+    return f"_sdc_source_key_{key_column}"
+
+
+def level_name(depth: int) -> str:
+    """Name the column of a subtable that holds an element's place in the array at a depth, from 0."""
+    return f"_sdc_level_{depth}_id"
+
+
 def rejected_table(schema_name: str) -> Table:
     """Return the table of a schema's rejected records: only grows, has no system columns."""
     columns = (

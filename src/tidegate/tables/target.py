@@ -1,0 +1,58 @@
+"""Where the records of one table go: what it is called, what is there, what identifies its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tidegate.tables.capabilities import Capabilities
+from tidegate.tables.model import Table
+from tidegate.tables.naming import identity, name_column
+from tidegate.tables.system import GENERATED_KEY, level_name, source_key_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """
+    The table records go to.
+
+    Shape: `table` is None while it does not exist; `key_names` are fields in the order of its key columns,
+    empty for a table that only grows; `tables`: all tables of the schema, by identity of their names.
+    """
+
+    schema_name: str
+    name: str
+    key_names: tuple[str, ...]
+    table: Table | None
+    tables: Mapping[str, Table]
+    capabilities: Capabilities
+
+    def key_identities(self) -> list[str]:
+        """Return the identities of the key columns."""
+        names = [name_column(name, self.capabilities).text for name in self.key_names]
+        return [identity(name, self.capabilities) for name in names]
+
+    def subtable(self, name: str) -> Table | None:
+        """Return what is there under the name of a subtable."""
+        return self.tables.get(identity(name, self.capabilities))
+
+    def subtables(self) -> list[Table]:
+        """Return the subtables that are there."""
+        return [table for table in self.tables.values() if self._is_ours(table)]
+
+    def may_fill(self, name: str, depth: int) -> bool:
+        """Tell whether elements may go to a table of this name: to none yet, or to a subtable of this one."""
+        there = self.subtable(name)
+        return there is None or (self._is_ours(there) and len(there.key_columns) == self._keys() + depth)
+
+    def _is_ours(self, table: Table) -> bool:
+        """Tell whether a table is one of our subtables, made for the keys that we have."""
+        if identity(table.parent, self.capabilities) != identity(self.name, self.capabilities):
+            return False
+        depth = len(table.key_columns) - self._keys()
+        keys = self.key_identities() or [GENERATED_KEY]
+        wanted = [*map(source_key_name, keys), *map(level_name, range(depth))]
+        return depth > 0 and wanted == [identity(key, self.capabilities) for key in table.key_columns]
+
+    def _keys(self) -> int:
+        return max(1, len(self.key_names))
