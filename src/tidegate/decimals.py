@@ -39,7 +39,7 @@ def exact_number(literal: str) -> float | Decimal:
     Errors: MalformedBody when the number is out of bounds. Source: docs/specs/import-api.md, W64.
     """
     value = float(literal)
-    if len(literal) <= _LITERAL_CHARS_SURE and 1e-290 < abs(value) < 1e290:
+    if len(literal) <= _LITERAL_CHARS_SURE and (1e-290 < value < 1e290 or -1e290 < value < -1e-290):
         return value
     return _exact(literal, value)
 
@@ -53,7 +53,7 @@ def double_number(literal: str) -> float | Decimal:
     Source: docs/specs/import-api.md, W63.
     """
     value = float(literal)
-    if len(literal) <= _LITERAL_CHARS_SURE and 1e-290 < abs(value) < 1e290:
+    if len(literal) <= _LITERAL_CHARS_SURE and (1e-290 < value < 1e290 or -1e290 < value < -1e-290):
         return value  # once more what `exact_number` begins with: a call less for nearly every number
     exact = _exact(literal, value)
     if isinstance(exact, float) or len(exact.as_tuple().digits) > _DOUBLE_DIGITS:

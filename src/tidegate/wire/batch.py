@@ -108,7 +108,7 @@ class BatchChecker:
             or not schema.properties.issuperset(key_names)
             or not all(_key_holds(name, data) for name in key_names)
             or not _data_holds(text, body, data)
-            or not all(map(schema.is_surely_valid, data))
+            or not schema.are_surely_valid(data)
         ):
             return None
         return len(body.messages)

@@ -57,7 +57,7 @@ def nested_opens(body: bytes, accounted: int) -> int:
     Shape: `accounted` is the number of opening brackets that the request's own structure needs. Brackets
     inside strings only make the bound larger.
     """
-    return body.count(b"{") + body.count(b"[") - accounted
+    return len(body) - len(body.translate(None, b"{[")) - accounted
 
 
 def _inside(value: Any) -> Iterable[Any]:
