@@ -23,6 +23,7 @@ from tidegate.cli import (
     loads,
     push,
     rejected,
+    replay,
     serve,
     sources,
     sql,
@@ -47,6 +48,7 @@ app.command("loads")(loads.loads)
 app.command("sql")(sql.sql)
 app.command("push")(push.push)
 app.add_typer(rejected.app, name="rejected")
+app.command("replay")(replay.replay)
 app.command("infer")(infer.infer)
 app.add_typer(sources.app, name="sources")
 app.add_typer(tokens.app, name="tokens")

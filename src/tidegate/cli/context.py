@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tidegate.control.store import Store
+    from tidegate.journal import SqliteJournal
 
 DataDir = Annotated[
     Path | None,
@@ -65,6 +66,22 @@ def control_path(settings: Settings) -> Path:
 def journal_path(settings: Settings) -> Path:
     """Where the journal stands in the data folder."""
     return settings.data_dir / "journal.db"
+
+
+def look_into_journal(settings: Settings) -> SqliteJournal | None:
+    """Open the journal of a data folder for reading only; None while there is none. Errors: JournalError."""
+    from tidegate.journal import SqliteJournal
+
+    path = journal_path(settings)
+    if not path.exists():
+        return None
+    return SqliteJournal(
+        path,
+        bytes_max=settings.journal_bytes_max,
+        retention_s=settings.retention_s,
+        retention_bytes_max=settings.retention_bytes_max,
+        read_only=True,
+    )
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tidegate.cli.choosing import chosen_source, warehouse_url
-from tidegate.cli.context import journal_path
+from tidegate.cli.context import look_into_journal
 from tidegate.errors import InputInvalid
 
 if TYPE_CHECKING:
@@ -137,18 +137,9 @@ def _warehouses(conn: Connection, named: str | None) -> Mapping[str, dict[str, S
 
 def _journal_id(settings: Settings) -> str:
     """Return the id of the data folder's journal, "" while there is none."""
-    from tidegate.journal import SqliteJournal
-
-    path = journal_path(settings)
-    if not path.exists():
+    journal = look_into_journal(settings)
+    if journal is None:
         return ""
-    journal = SqliteJournal(
-        path,
-        bytes_max=settings.journal_bytes_max,
-        retention_s=settings.retention_s,
-        retention_bytes_max=settings.retention_bytes_max,
-        read_only=True,
-    )
     with closing(journal):
         return journal.journal_id
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ import typer
 from tidegate.cli.context import (
     AsJson,
     DataDir,
-    journal_path,
+    look_into_journal,
     open_store,
     print_json,
     server_file,
@@ -102,22 +103,12 @@ def _look(settings: Settings, loads_max: int) -> Health:
 
 
 def _journal(settings: Settings) -> tuple[Stats | None, list[str]]:
-    from tidegate.journal import SqliteJournal
-
-    if not journal_path(settings).exists():
-        return None, []
     try:
-        journal = SqliteJournal(
-            journal_path(settings),
-            bytes_max=settings.journal_bytes_max,
-            retention_s=settings.retention_s,
-            retention_bytes_max=settings.retention_bytes_max,
-            read_only=True,
-        )
-        try:
+        journal = look_into_journal(settings)
+        if journal is None:
+            return None, []
+        with closing(journal):
             return journal.stats(), []
-        finally:
-            journal.close()
     except JournalError as exc:
         return None, [f"the journal cannot be read: {exc}"]
 
