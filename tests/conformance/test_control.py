@@ -310,7 +310,7 @@ def test_the_first_destination_is_the_default(store: Store, account: Account) ->
         with pytest.raises(Unknown, match="no destination yet"):
             destinations.default(conn, account.client_id)
         first = destinations.create(conn, account.client_id, DUCKDB, "First")
-        second = destinations.create(conn, account.client_id, DUCKDB, "Second")
+        second = destinations.create(conn, account.client_id, DUCKDB + "2", "Second")
         assert first == destinations.default(conn, account.client_id)
         assert [first, second] == destinations.list_(conn)
         assert [True, False] == [first.is_default, second.is_default]
@@ -320,9 +320,55 @@ def test_the_eleventh_destination_is_refused(store: Store, account: Account) -> 
     """An account has at most ten, and is told so in the documented words. (C14)"""
     with store.writing() as conn:
         for number in range(10):
-            destinations.create(conn, account.client_id, DUCKDB, str(number))
+            destinations.create(conn, account.client_id, f"{DUCKDB}{number}", str(number))
         with pytest.raises(Conflict, match=r"^you are at your destination limit$"):
             destinations.create(conn, account.client_id, DUCKDB, "one more")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (DUCKDB, DUCKDB),
+        ("postgresql://a:x@host:5432/db", "postgresql://b:y@HOST:5432/db?sslmode=require"),
+    ],
+)
+def test_a_place_has_one_destination(store: Store, account: Account, first: str, second: str) -> None:
+    """Two would take each other's position for their own, and one would miss records. (C23)"""
+    with store.writing() as conn:
+        place = destinations.create(conn, account.client_id, first, "First").id
+        other = accounts.create(conn, "Other").client_id
+        for client_id in (account.client_id, other):
+            with pytest.raises(Conflict, match="already is a destination at this place"):
+                destinations.create(conn, client_id, second, "Second")
+        destinations.change(conn, place, url=second, name="Changed", description="of the shop")
+        changed = destinations.get(conn, place)
+        assert second == destinations.full_url(conn, place)
+        assert ("Changed", "of the shop") == (changed.name, changed.description)
+        destinations.delete(conn, place, client_id=account.client_id)
+        destinations.create(conn, other, second, "Second")
+
+
+def test_a_deleted_destinations_sources_go_to_the_next(store: Store, source: Source) -> None:
+    """They are homeless until then, so that what they send is kept; its secrets are gone at once. (C24)"""
+    with store.writing() as conn:
+        assert destinations.homeless(conn)
+        first = destinations.create(conn, source.client_id, "postgresql://a:x@host/db", "First")
+        named = sources.create(conn, source.client_id, "Named", destination_id=first.id)
+        assert not destinations.homeless(conn)
+        destinations.delete(conn, first.id, client_id=source.client_id)
+        assert destinations.homeless(conn)
+        for gone in (destinations.get, destinations.full_url):
+            with pytest.raises(Unknown):
+                gone(conn, first.id)
+        with pytest.raises(Unknown):
+            destinations.delete(conn, first.id, client_id=source.client_id)
+        destinations.note_failing(conn, first.id, "too late", 0)
+        destinations.create(conn, source.client_id, DUCKDB, "Aside", adopts=False)
+        assert destinations.homeless(conn)
+        second = destinations.create(conn, source.client_id, DUCKDB + "2", "Second")
+        assert not destinations.homeless(conn)
+        assert second == destinations.default(conn, source.client_id)
+        assert second.id == sources.get(conn, named.id).destination_id
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,9 @@ def connect_api(folder: Path) -> Iterator[ConnectApi]:
     """Open a store and the Connect API on it."""
     store = Store.open(folder / "control.db")
     log = open_log(log_format="json", log_level="info", process="test")
-    api = ConnectApi(store, rest=JSONResponse({"message": "Not Found"}, 404), log=log)
+    api = ConnectApi(
+        store, files=folder / "warehouses", rest=JSONResponse({"message": "Not Found"}, 404), log=log
+    )
     try:
         yield api
     finally:

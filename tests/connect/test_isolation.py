@@ -23,12 +23,10 @@ NOBODYS = "987654"
 """An id that no account has."""
 
 BODIES: dict[str, Any] = {
+    "PUT /v4/destinations/{destination_id}": {"name": "Stolen"},
     "PUT /v4/sources/{source_id}": {"display_name": "Stolen", "paused_at": "2020-01-01T00:00:00Z"},
 }
 """Endpoint -> a body that would succeed on one's own; without one nothing is sent."""
-
-PUBLIC = {"type": "import_api"}
-"""Names in paths that stand for nobody's property."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +46,14 @@ def town(tmp_path: Path, exercised: Callable[[str], None]) -> Iterator[Town]:
         victim, thief = (new_caller(api, tmp_path, name) for name in ("victim", "thief"))
         source_id = victim.source()["id"]
         token_id = victim.ok("POST", f"/v4/sources/{source_id}/tokens")["id"]
-        owned = {"source_id": str(source_id), "token_id": str(token_id)}
+        owned = {"source_id": str(source_id), "token_id": str(token_id), "destination_id": "1"}
         yield Town(victim, thief, owned)
 
 
 def filled(path: str, values: dict[str, str]) -> str:
     """Put values into a path; KeyError for a name that nobody explained."""
-    return re.sub(r"\{(\w+)\}", lambda found: (values | PUBLIC)[found[1]], path)
+    public = {"type": "postgres" if "destination" in path else "import_api"}
+    return re.sub(r"\{(\w+)\}", lambda found: (values | public)[found[1]], path)
 
 
 def everything(caller: Caller, owned: dict[str, str]) -> list[Any]:

@@ -19,6 +19,7 @@ from tidegate.cli import (
     accounts,
     config,
     connect_tokens,
+    destinations,
     infer,
     loads,
     push,
@@ -53,6 +54,7 @@ app.command("infer")(infer.infer)
 app.add_typer(sources.app, name="sources")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(accounts.app, name="accounts")
+app.add_typer(destinations.app, name="destinations")
 app.add_typer(connect_tokens.app, name="connect-tokens")
 app.command("config")(config.config)
 

@@ -89,7 +89,7 @@ def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
         troubles=troubles,
         documents=documents(routes(api), settings=settings, version=__version__),
     )
-    connect_api = ConnectApi(store, rest=rest, log=log)
+    connect_api = ConnectApi(store, rest=rest, log=log, files=settings.data_dir / "warehouses")
     stop_with_parent(lifeline)
     try:
         run(
@@ -106,11 +106,15 @@ def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
 
 
 def loader(settings: Settings, lifeline: int, _listening_fd: int) -> None:
-    """The loader process: one lane for each destination, until it is told to stop."""
+    """
+    The loader process: one lane for each destination, until it is told to stop.
+
+    It also ends, with exit code 0, when the destinations change; the supervisor starts it again.
+    """
     from tidegate.control.store import Store
     from tidegate.destinations import connect
     from tidegate.loader.lane import Lane
-    from tidegate.loader.ledger import StoreLedger, targets
+    from tidegate.loader.ledger import StoreLedger, Surroundings, targets
     from tidegate.loader.loop import run_loader
     from tidegate.logs import open_log
     from tidegate.metrics import Metrics
@@ -124,6 +128,7 @@ def loader(settings: Settings, lifeline: int, _listening_fd: int) -> None:
     store = Store.open(control_path(settings))
     journal = open_journal(settings)
     metrics = Metrics()
+    known = targets(store)
     lanes = [
         Lane(
             destination_id=each.destination_id,
@@ -135,10 +140,10 @@ def loader(settings: Settings, lifeline: int, _listening_fd: int) -> None:
             log=log,
             now_ms=now_ms,
         )
-        for each in targets(store)
+        for each in known
     ]
     try:
-        run_loader(lanes, journal, stop, log=log)
+        run_loader(lanes, journal, Surroundings(store, known), stop, log=log)
     finally:
         journal.close()
         store.close()

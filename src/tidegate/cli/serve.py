@@ -129,23 +129,24 @@ def _embedded_url(settings: Settings) -> str:
 
 def _about(settings: Settings, listening: socket.socket, started: FirstStart | None) -> dict[str, Any]:
     """What a program that starts us wants to know; the access token only the first time."""
-    from tidegate.control import destinations, sources
+    from tidegate.control import accounts, destinations, sources
     from tidegate.control.store import Store
 
     store = Store.open(control_path(settings))
     try:
         with store.reading() as conn:
-            source = sources.list_(conn)[0]
-            warehouse = destinations.default(conn, source.client_id).url
+            client_id = accounts.list_(conn)[0].client_id
+            source_ids = [each.id for each in sources.list_(conn, client_id)]
+            warehouses = [each.url for each in destinations.list_(conn, client_id) if each.is_default]
     finally:
         store.close()
     host, port = listening.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - shown, not bound
     about: dict[str, Any] = {
         "base_url": f"http://{shown}:{port}",
-        "client_id": source.client_id,
-        "source_id": source.id,
-        "warehouse": warehouse,
+        "client_id": client_id,
+        "source_id": source_ids[0] if source_ids else None,
+        "warehouse": warehouses[0] if warehouses else None,
     }
     if started is not None:
         about["access_token"] = started.secret

@@ -124,7 +124,7 @@ class Supervisor:
         """Notice a death, and start the child again when it is due."""
         now = time.monotonic()
         if child.process is not None and (code := child.process.poll()) is not None:
-            steady = now - child.started_at > STEADY_S
+            steady = code == 0 or now - child.started_at > STEADY_S
             child.quick_deaths = 0 if steady else child.quick_deaths + 1
             wait_s = (
                 0.0
@@ -132,7 +132,10 @@ class Supervisor:
                 else min(RESTART_S_MAX, 0.1 * 2.0 ** min(child.quick_deaths, 20))
             )
             child.process, child.due_at = None, now + wait_s
-            log.error("process died, starting it again", process=child.name, exit_code=code, wait_s=wait_s)
+            if code != 0:  # a child that ends by itself asks to be started again
+                log.error(
+                    "process died, starting it again", process=child.name, exit_code=code, wait_s=wait_s
+                )
         if child.process is None and now >= child.due_at:
             self._spawn(child)
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -44,11 +45,15 @@ class ConnectApi:
     """
     Answers the Connect API's paths and hands every other path to `rest`.
 
-    `close` waits for the calls that run. Source: docs/specs/connect-api.md.
+    Shape: `files` is a folder for warehouses that are files. `close` waits for the calls that run.
+    Source: docs/specs/connect-api.md.
     """
 
-    def __init__(self, store: Store, *, rest: ASGIApp, log: Log, routes: Sequence[Route] = ROUTES) -> None:
+    def __init__(
+        self, store: Store, *, files: Path, rest: ASGIApp, log: Log, routes: Sequence[Route] = ROUTES
+    ) -> None:
         self.store = store
+        self._files = files
         self._log = log
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="connect")
         self._app = Starlette(
@@ -95,6 +100,7 @@ class ConnectApi:
                 raise Declined(NOT_AUTHORIZED, status=401)
             call = Call(
                 store=self.store,
+                files=self._files,
                 client_id=token.client_id,
                 path=request.path_params,
                 query=request.query_params,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,9 +21,14 @@ NOT_FOUND = {"message": "Not Found"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call that was let in: whose it is, what stands in its path and query, and its body as received."""
+    """
+    A call that was let in: whose it is, what stands in its path and query, and its body as received.
+
+    Shape: in `files` each account has a folder of its own, for warehouses that are files.
+    """
 
     store: Store
+    files: Path
     client_id: int
     path: Mapping[str, str]
     query: Mapping[str, str]

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Row, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, literal, or_, select, update
 
 from tidegate.control import accounts, grant_changes
-from tidegate.control.schema import Instant, destinations, from_ms, now
+from tidegate.control.schema import Instant, destinations, from_ms, now, sources
 from tidegate.control.sealing import scrubbed, shown
 from tidegate.control.store import sealer
 from tidegate.errors import Conflict, Unknown
@@ -36,30 +37,103 @@ class Destination:
     created_at: datetime
     failing_since: datetime | None
     error: str | None
+    description: str | None
+    updated_at: datetime
 
 
-def create(conn: Connection, client_id: int, url: str, name: str) -> Destination:
+def create(
+    conn: Connection,
+    client_id: int,
+    url: str,
+    name: str,
+    *,
+    description: str | None = None,
+    adopts: bool = True,
+) -> Destination:
     """
-    Make a destination; an account's first one is its default.
+    Make a destination; the first one of an account that has none is its default.
 
-    Errors: Unknown account, Conflict when it has ten, InputInvalid when `url` is no URL, ControlUnusable
-    when it holds a secret and there is no usable key.
+    Shape: one that `adopts` also takes over the sources whose destination was deleted; what they sent since
+    waits for it.
+    Errors: Unknown account, Conflict when it has ten or another destination is at the same place,
+    InputInvalid when `url` is no URL, ControlUnusable when it holds a secret and there is no usable key.
     """
     accounts.get(conn, client_id)
-    count = conn.execute(select(func.count()).where(destinations.c.client_id == client_id)).scalar_one()
-    if count >= DESTINATIONS_MAX:
+    known = list_(conn, client_id)
+    if len(known) >= DESTINATIONS_MAX:
         raise Conflict("you are at your destination limit")
-    public = shown(url)
-    values = {
+    at = now()
+    values = _addressed(conn, url) | {
         "client_id": client_id,
         "name": name,
-        "shown_url": public,
-        "sealed_url": None if public == url else sealer(conn).seal(url),
-        "is_default": count == 0,
-        "created_at": now(),
+        "description": description,
+        "is_default": adopts and not any(each.is_default for each in known),
+        "created_at": at,
+        "updated_at": at,
     }
     grant_changes.note(conn)
-    return _destination(conn.execute(insert(destinations).values(values).returning(destinations)).one())
+    made = _destination(conn.execute(insert(destinations).values(values).returning(destinations)).one())
+    if adopts:
+        gone = select(destinations.c.id).where(destinations.c.deleted_at.is_not(None))
+        conn.execute(
+            update(sources)
+            .where(sources.c.client_id == client_id, sources.c.destination_id.in_(gone))
+            .values(destination_id=made.id)
+        )
+    return made
+
+
+def change(
+    conn: Connection,
+    destination_id: int,
+    *,
+    url: str | None = None,
+    name: str | None = None,
+    description: str | None = None,
+) -> Destination:
+    """Change what is given; None leaves it. Errors: Unknown, and as `create` for the address."""
+    get(conn, destination_id)
+    values: dict[str, Any] = {"updated_at": now()}
+    if url is not None:
+        values |= _addressed(conn, url, except_for=destination_id)
+    values |= {} if name is None else {"name": name}
+    values |= {} if description is None else {"description": description}
+    statement = update(destinations).where(destinations.c.id == destination_id).values(values)
+    grant_changes.note(conn)
+    return _destination(conn.execute(statement.returning(destinations)).one())
+
+
+def delete(conn: Connection, destination_id: int, *, client_id: int) -> None:
+    """
+    Delete a destination with its secrets; the warehouse keeps its data.
+
+    What its sources send from now on is kept until the account's next destination takes them over.
+    Errors: Unknown, also when it was deleted before.
+    """
+    get(conn, destination_id, client_id=client_id)
+    conn.execute(
+        update(destinations)
+        .where(destinations.c.id == destination_id)
+        .values(deleted_at=now(), is_default=False, sealed_url=None, failing_since=None, error=None)
+    )
+    grant_changes.note(conn)
+
+
+def homeless(conn: Connection) -> bool:
+    """Whether any source has nowhere to load to, so that what it sends must be kept."""
+    own = and_(sources.c.destination_id == destinations.c.id, destinations.c.deleted_at.is_(None))
+    inherited = and_(
+        sources.c.destination_id.is_(None),
+        sources.c.client_id == destinations.c.client_id,
+        destinations.c.is_default,
+    )
+    query = (
+        select(sources.c.id)
+        .select_from(sources.outerjoin(destinations, or_(own, inherited)))
+        .where(sources.c.deleted_at.is_(None), destinations.c.id.is_(None))
+        .limit(1)
+    )
+    return conn.execute(query).first() is not None
 
 
 def get(conn: Connection, destination_id: int, *, client_id: int | None = None) -> Destination:
@@ -68,7 +142,9 @@ def get(conn: Connection, destination_id: int, *, client_id: int | None = None) 
 
     Errors: Unknown.
     """
-    query = select(destinations).where(destinations.c.id == destination_id)
+    query = select(destinations).where(
+        destinations.c.id == destination_id, destinations.c.deleted_at.is_(None)
+    )
     if client_id is not None:
         query = query.where(destinations.c.client_id == client_id)
     row = conn.execute(query).one_or_none()
@@ -88,7 +164,7 @@ def default(conn: Connection, client_id: int) -> Destination:
 
 def list_(conn: Connection, client_id: int | None = None) -> Sequence[Destination]:
     """Return the destinations of an account (None: of all), oldest first."""
-    query = select(destinations).order_by(destinations.c.id)
+    query = select(destinations).where(destinations.c.deleted_at.is_(None)).order_by(destinations.c.id)
     if client_id is not None:
         query = query.where(destinations.c.client_id == client_id)
     return [_destination(row) for row in conn.execute(query)]
@@ -100,7 +176,10 @@ def full_url(conn: Connection, destination_id: int) -> str:
 
     Errors: Unknown; ControlUnusable when it was encrypted with another key.
     """
-    row = conn.execute(select(destinations).where(destinations.c.id == destination_id)).one_or_none()
+    query = select(destinations).where(
+        destinations.c.id == destination_id, destinations.c.deleted_at.is_(None)
+    )
+    row = conn.execute(query).one_or_none()
     if row is None:
         raise Unknown(f"destination not found ({destination_id})")
     return row.shown_url if row.sealed_url is None else sealer(conn).unseal(row.sealed_url)
@@ -110,8 +189,11 @@ def note_failing(conn: Connection, destination_id: int, error_text: str, at_ms: 
     """
     Note that loads fail, since `at_ms` (milliseconds since 1970 UTC) unless they failed before.
 
-    Writes nothing when nothing changed. Secrets of the address are masked in the text. Errors: Unknown.
+    Writes nothing when nothing changed, or the destination was deleted meanwhile. Secrets of the address are
+    masked in the text.
     """
+    if not any(each.id == destination_id for each in list_(conn)):
+        return
     text = scrubbed(error_text, full_url(conn, destination_id))
     changed = or_(destinations.c.failing_since.is_(None), destinations.c.error != text)
     since = func.coalesce(destinations.c.failing_since, literal(from_ms(at_ms), Instant))
@@ -146,4 +228,25 @@ def _destination(row: Row[Any]) -> Destination:
         created_at=row.created_at,
         failing_since=row.failing_since,
         error=row.error,
+        description=row.description,
+        updated_at=row.updated_at or row.created_at,
     )
+
+
+def _addressed(conn: Connection, url: str, *, except_for: int | None = None) -> dict[str, Any]:
+    """
+    Return an address's columns.
+
+    Two destinations at one place would take each other's position for their own, so there is one.
+    Errors: InputInvalid, ControlUnusable, Conflict.
+    """
+    public = shown(url)
+    if any(_place(each.url) == _place(public) and each.id != except_for for each in list_(conn)):
+        raise Conflict("there already is a destination at this place")
+    return {"shown_url": public, "sealed_url": None if public == url else sealer(conn).seal(url)}
+
+
+def _place(public_url: str) -> tuple[str, str | None, int | None, str]:
+    """Return what tells warehouses apart: everything but who connects, and how."""
+    parts = urlsplit(public_url)
+    return parts.scheme, parts.hostname, parts.port, parts.path

@@ -80,7 +80,7 @@ class Grants:
 
 
 def _read(conn: Connection) -> dict[bytes, tuple[Grant, int | None]]:
-    own = sources.c.destination_id == destinations.c.id
+    own = and_(sources.c.destination_id == destinations.c.id, destinations.c.deleted_at.is_(None))
     inherited = and_(
         sources.c.destination_id.is_(None),
         sources.c.client_id == destinations.c.client_id,

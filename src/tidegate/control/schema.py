@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration; a store that says so is opened without importing Alembic."""
 
 metadata = MetaData(
@@ -87,6 +87,9 @@ destinations = Table(
     Column("created_at", Instant, nullable=False),
     Column("failing_since", Instant),
     Column("error", Text),
+    Column("description", Text),
+    Column("updated_at", Instant),
+    Column("deleted_at", Instant),
     sqlite_autoincrement=True,
 )
 Index(

@@ -10,10 +10,12 @@ May import `tables` and the words below it; never journal, control or anything a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 from tidegate.destinations.base import Destination
+from tidegate.destinations.forms import Form
 from tidegate.errors import InputInvalid
 
 DESTINATIONS = {
@@ -36,5 +38,21 @@ def connect(url: str) -> Destination:
     if not separator or kind not in DESTINATIONS:
         known = ", ".join(f"{each}://" for each in DESTINATIONS)
         raise InputInvalid(f"a destination's address begins with one of {known}; this one does not")
+    return cast("Destination", _class(kind).from_address(address))
+
+
+def forms() -> Sequence[Form]:
+    """Return the forms of the kinds that can be set up by form."""
+    found = [getattr(_class(kind), "form", None) for kind in DESTINATIONS]
+    return [form for form in found if form is not None]
+
+
+def form_of(url: str) -> Form | None:
+    """Return the form of an address's kind, None when that has none."""
+    kind = url.partition("://")[0]
+    return getattr(_class(kind), "form", None) if kind in DESTINATIONS else None
+
+
+def _class(kind: str) -> Any:
     module, _, name = DESTINATIONS[kind].partition(":")
-    return cast("Destination", getattr(import_module(module), name).from_address(address))
+    return getattr(import_module(module), name)

@@ -19,7 +19,9 @@ import duckdb
 import pyarrow as pa
 
 from tidegate.destinations.base import Loaded, is_loaded
+from tidegate.destinations.duckdb_form import FORM
 from tidegate.destinations.duckdb_rows import write_part
+from tidegate.destinations.forms import Form
 from tidegate.destinations.reading import quoted, run_query
 from tidegate.errors import (
     AccessDenied,
@@ -89,6 +91,7 @@ _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 class DuckDB:
     """Writes tables into one DuckDB file."""
 
+    form: ClassVar[Form] = FORM
     capabilities: ClassVar[Capabilities] = Capabilities(
         kind="duckdb",
         display_name="DuckDB",

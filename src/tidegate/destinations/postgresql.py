@@ -15,6 +15,8 @@ from typing import ClassVar
 import pyarrow as pa
 
 from tidegate.destinations.base import Loaded, is_loaded
+from tidegate.destinations.forms import Form
+from tidegate.destinations.postgresql_form import FORM
 from tidegate.destinations.postgresql_query import run_query
 from tidegate.destinations.postgresql_rows import write_part
 from tidegate.destinations.postgresql_session import Address, Session, held
@@ -80,6 +82,7 @@ _MADE_MEANWHILE = {"42P06", "42P07", "42701", "42710", "23505"}
 class PostgreSQL:
     """Writes tables into one PostgreSQL database."""
 
+    form: ClassVar[Form] = FORM
     capabilities: ClassVar[Capabilities] = Capabilities(
         kind="postgresql",
         display_name="PostgreSQL",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tidegate.control import destinations, loads, sources
+from sqlalchemy import Connection
+
+from tidegate.control import destinations, grant_changes, loads, sources
 from tidegate.control.schema import from_ms
 from tidegate.control.store import Store
 from tidegate.loader.ports import LoadReport
@@ -25,10 +27,41 @@ class Target:
 def targets(store: Store) -> Sequence[Target]:
     """Return every destination there is."""
     with store.reading() as conn:
-        return [
-            Target(destination_id=each.id, url=destinations.full_url(conn, each.id))
-            for each in destinations.list_(conn)
-        ]
+        return _targets(conn)
+
+
+def _targets(conn: Connection) -> Sequence[Target]:
+    return [
+        Target(destination_id=each.id, url=destinations.full_url(conn, each.id))
+        for each in destinations.list_(conn)
+    ]
+
+
+class Surroundings:
+    """What the loader process must know of the store beside its lanes. Used from one thread."""
+
+    def __init__(self, store: Store, known: Sequence[Target]) -> None:
+        self._store = store
+        self._known = known
+        self._version: int | None = None
+        self._changes: int | None = None
+        self._answer = (False, False)
+
+    def look(self) -> tuple[bool, bool]:
+        """
+        Tell whether destinations changed since the lanes began, and whether entries must be kept for a
+        destination still to come.
+
+        Microseconds while nothing is committed. Errors: ControlError.
+        """
+        version = self._store.version()
+        if version != self._version:
+            with self._store.reading() as conn:
+                changes = grant_changes.number(conn)
+                if changes != self._changes:
+                    self._answer = (_targets(conn) != self._known, destinations.homeless(conn))
+            self._version, self._changes = version, changes
+        return self._answer
 
 
 class StoreLedger:

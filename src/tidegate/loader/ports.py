@@ -51,6 +51,19 @@ def reports_of(done: Done, destination_id: int, started_at_ms: int, finished_at_
     ]
 
 
+class Surroundings(Protocol):
+    """The control store, as far as the loader process is concerned."""
+
+    def look(self) -> tuple[bool, bool]:
+        """
+        Tell whether destinations changed since the lanes began, and whether entries must be kept for a
+        destination still to come.
+
+        Errors: ControlError.
+        """
+        ...
+
+
 class Ledger(Protocol):
     """The control store, as far as a lane is concerned."""
 
