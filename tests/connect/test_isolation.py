@@ -46,7 +46,12 @@ def town(tmp_path: Path, exercised: Callable[[str], None]) -> Iterator[Town]:
         victim, thief = (new_caller(api, tmp_path, name) for name in ("victim", "thief"))
         source_id = victim.source()["id"]
         token_id = victim.ok("POST", f"/v4/sources/{source_id}/tokens")["id"]
-        owned = {"source_id": str(source_id), "token_id": str(token_id), "destination_id": "1"}
+        owned = {
+            "source_id": str(source_id),
+            "token_id": str(token_id),
+            "destination_id": "1",
+            "client_id": str(victim.client_id),
+        }
         yield Town(victim, thief, owned)
 
 

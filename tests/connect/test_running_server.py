@@ -60,6 +60,8 @@ def test_a_source_is_made_used_rotated_paused_and_deleted(product: Product, conn
     product.wait_until_loaded()
     ids = {row["id"] for row in product.rows("SELECT id FROM guide.orders")}
     assert {1, 2, 5} <= ids
+    (load,) = connect.get(f"/v4/{product.client_id}/loads").json()["data"]
+    assert ("guide", "orders", None) == (load["source_name"], load["stream_name"], load["error_state"])
     connect.delete(path).raise_for_status()
     wait_until(lambda: 401 == push(product, second["access_token"], 6), within_s=5, what="the end")
 

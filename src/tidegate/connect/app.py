@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route as HttpRoute
 
-from tidegate.connect.calls import NOT_FOUND, Call, Route
+from tidegate.connect.calls import NOT_AUTHORIZED, NOT_FOUND, Call, Route
 from tidegate.connect.routes import ROUTES
 from tidegate.control import connect_tokens
 from tidegate.control.store import Store
@@ -37,8 +37,6 @@ BODY_BYTES_MAX = 1_000_000
 BODY_WAIT_S_MAX = 30.0
 THREADS = 4
 """Calls that run at the same time in one process; a call that checks a warehouse may take seconds."""
-
-NOT_AUTHORIZED = {"message": "Not Authorized"}
 
 
 class ConnectApi:

@@ -17,6 +17,7 @@ ID_MAX = 2**31 - 1
 """The greatest id a control store can give; what is beyond it is nobody's."""
 
 NOT_FOUND = {"message": "Not Found"}
+NOT_AUTHORIZED = {"message": "Not Authorized"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tidegate.connect import destination_types, destinations, source_types, sources, tokens
+from tidegate.connect import (
+    destination_types,
+    destinations,
+    loads,
+    replication_jobs,
+    source_types,
+    sources,
+    tokens,
+)
 
 ROUTES = (
     *source_types.ROUTES,
@@ -10,5 +18,7 @@ ROUTES = (
     *tokens.ROUTES,
     *destination_types.ROUTES,
     *destinations.ROUTES,
+    *loads.ROUTES,
+    *replication_jobs.ROUTES,
 )
 """In the order of the resources' pages; no two have the same method and path."""
