@@ -110,6 +110,23 @@ def test_the_part_has_all_that_is_needed_to_send_a_record_again() -> None:
     assert {"id": 2, "a__st": long} == json.loads(row["message"])[0]["data"]
 
 
+def test_each_message_of_a_part_has_its_own_schema() -> None:
+    """Batches of several schemas in one load are not mixed up. (L45)"""
+    batches = [
+        arrival(
+            {"id": 1, "a__st": "x"},
+            {"id": 2, "a__st": "y"},
+            position=position,
+            schema=typed(id={"type": kind}),
+        )
+        for position, kind in ((1, "integer"), (2, "number"))
+    ]
+    load = prepared(*batches)
+    rows = whole_part("journal-1", load.rejected, rejected_at_ms=BATCHED_AT_MS).rows.to_pylist()
+    wanted = [message_text(each.batch, row) for each in batches for row in (0, 1)]
+    assert wanted == [row["message"] for row in rows]
+
+
 def test_messages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Large schemas beside many records cannot fill the memory: later rows have no message. (L44)"""
     load = prepared(arrival(*({"id": number, "a__st": "x" * 100} for number in range(5))))

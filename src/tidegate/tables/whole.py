@@ -116,11 +116,14 @@ def message_text(batch: Batch, row: int) -> str:
     pushed record with instants, which only Transit can push, becomes a batch body whose schema names them.
     NaN and infinities, which JSON has not, are written as Python names them; nobody takes such a body.
     """
-    record = batch.data[row]
-    schema: Mapping[str, Any] | None = batch.schema
-    if schema is None and (instants := _instants(record)) is not None:
-        keys: dict[str, Any] = {name: {} for name in batch.key_names}
-        schema = instants | {"properties": keys | instants["properties"]}
+    instants = _instants(batch.data[row]) if batch.schema is None else None
+    if instants is None:
+        return _body(batch, row, None if batch.schema is None else json_text(batch.schema))
+    keys: dict[str, Any] = {name: {} for name in batch.key_names}
+    return _body(batch, row, json_text(instants | {"properties": keys | instants["properties"]}))
+
+
+def _body(batch: Batch, row: int, schema_text: str | None) -> str:
     head: dict[str, Any] = {"table_name": batch.table_name}
     if batch.key_names:
         head["key_names"] = list(batch.key_names)
@@ -131,17 +134,25 @@ def message_text(batch: Batch, row: int) -> str:
     message: dict[str, Any] = {"action": "upsert", "sequence": batch.sequences[row]}
     if batch.extracted is not None and batch.extracted[row] is not None:
         message["time_extracted"] = batch.extracted[row]
-    message["data"] = record
-    if schema is None:
+    message["data"] = batch.data[row]
+    if schema_text is None:
         return json_text([head | message])
-    return json_text(head | {"schema": schema, "messages": [message]})
+    return f'{json_text(head)[:-1]},"schema":{schema_text},"messages":{json_text([message])}}}'
 
 
 def _messages(records: Iterable[WholeRecord]) -> list[str | None]:
     messages: list[str | None] = []
+    schemas: dict[int, str] = {}  # a schema takes longer to write than a record, and many records share it
     room = MESSAGES_BYTES_MAX
     for each in records:
-        text = message_text(each.arrival.batch, each.row) if room > 0 else ""
+        batch = each.arrival.batch
+        text = ""
+        if room > 0 and batch.schema is None:
+            text = message_text(batch, each.row)
+        elif room > 0:
+            if id(batch.schema) not in schemas:
+                schemas[id(batch.schema)] = json_text(batch.schema)
+            text = _body(batch, each.row, schemas[id(batch.schema)])
         room -= len(text.encode())
         messages.append(text if room > 0 else None)
     return messages
