@@ -122,7 +122,7 @@ def _described(store: Store) -> list[tuple[str, ...]]:
         ]
 
 
-@pytest.mark.parametrize("older", ["0001", "0002", "0003"])
+@pytest.mark.parametrize("older", ["0001", "0002", "0003", "0004"])
 def test_an_older_store_is_brought_up_to_date_with_what_it_holds(
     kind: str, address: str, tmp_path: Path, older: str
 ) -> None:
@@ -355,7 +355,8 @@ class Gate:
 
     def grant(self, *, active: bool = True, delayed: bool = False) -> Grant:
         """What the first start's token stands for."""
-        return Grant(1, self.started.source_id, self.started.client_id, None, active, delayed)
+        started = self.started
+        return Grant(1, started.source_id, started.client_id, None, active, delayed, "duckdb")
 
     def change(self, change: Callable[[Connection], object]) -> None:
         """Change the store as another process would."""

@@ -74,3 +74,69 @@ def test_a_batch_body_in_transit_is_refused(product: Product) -> None:
         answer = client.post(VALIDATE, content=json.dumps(BATCH), headers=headers)
     assert 400 == answer.status_code
     assert "An array of records is expected" == answer.json()["message"]
+
+
+def test_a_preview_shows_the_tables_that_would_result(product: Product) -> None:
+    """Tables, subtables, columns in the warehouse's words, keys and exact rows; nothing is touched. (W36)"""
+    data = {"id": 1, "price": "@", "at": "2026-01-13T21:25:03Z", "lines": [{"sku": "a"}, {"sku": "b"}]}
+    schema = {
+        "properties": {
+            "id": {"type": "integer"},
+            "price": {"type": "number", "multipleOf": 0.01},
+            "at": {"type": "string", "format": "date-time"},
+        }
+    }
+    messages = [{"action": "upsert", "sequence": 1, "data": data}]
+    body = json.dumps({"table_name": "t", "schema": schema, "key_names": ["id"], "messages": messages})
+    digits = "12345678901234567890.12"
+    with product.client() as client:
+        answer = client.post(
+            f"{VALIDATE}?preview=tables",
+            content=body.replace('"@"', digits),
+            headers={"Content-Type": "application/json"},
+        )
+    seen = json.loads(answer.content, parse_float=str)
+    assert (200, "OK", "duckdb", [], 0) == (
+        answer.status_code,
+        *(seen[name] for name in ("status", "destination", "rejected", "rejected_count")),
+    )
+    main, lines = seen["tables"]
+    assert ("t", None, ["id"], 1) == tuple(
+        main[name] for name in ("name", "parent", "key_columns", "row_count")
+    )
+    types = {column["name"]: (column["type"], column["native_type"]) for column in main["columns"]}
+    assert {
+        "id": ("integer", "BIGINT"),
+        "price": ("decimal", "DECIMAL(38, 6)"),
+        "at": ("timestamp", "TIMESTAMP WITH TIME ZONE"),
+    } == {name: types[name] for name in ("id", "price", "at")}
+    assert ["12345678901234567890.120000", "2026-01-13T21:25:03Z"] == [
+        main["rows"][0][name] for name in ("price", "at")
+    ]
+    assert ("t", ["a", "b"]) == (lines["parent"], [row["sku"] for row in lines["rows"]])
+
+
+def test_a_preview_shows_what_would_be_rejected(product: Product) -> None:
+    """A record that no table could take is shown with its reason; 20 rows are shown of 30. (W36)"""
+    records = [product.record("many", number, {"id": number}, "id") for number in range(30)]
+    records.append(product.record("many", 30, {"id": 2**70}, "id"))
+    with product.client() as client:
+        seen = client.post(f"{VALIDATE}?preview=tables", json=records).json()
+    assert (20, 30) == (len(seen["tables"][0]["rows"]), seen["tables"][0]["row_count"])
+    assert (1, "many") == (seen["rejected_count"], seen["rejected"][0]["table_name"])
+    assert str(2**70) in seen["rejected"][0]["record"]
+
+
+@pytest.mark.parametrize("query", ["preview=table", "tables", "x=1", "preview=tables&preview=x", "%ff"])
+def test_another_query_changes_nothing(product: Product, query: str) -> None:
+    """Only the one question is answered. (W36)"""
+    with product.client() as client:
+        answer = client.post(f"{VALIDATE}?{query}", json=BATCH)
+    assert b'{"status": "OK", "message": "Batch is valid!"}' == answer.content
+
+
+def test_a_preview_of_a_refused_body_is_its_refusal(product: Product) -> None:
+    """What would be refused has no tables. (W36)"""
+    with product.client() as client:
+        answers = [client.post(f"{VALIDATE}{query}", json=[]) for query in ("", "?preview=tables")]
+    assert (400, answers[0].content) == (answers[1].status_code, answers[1].content)

@@ -31,7 +31,8 @@ class Grant:
     What a good token stands for.
 
     Shape: `region` None means any; `active`: the source is neither paused nor deleted; `delayed`: its
-    destination is failing now, or there is none yet, so that accepted records wait.
+    destination is failing now, or there is none yet, so that accepted records wait; `kind`: what kind of
+    warehouse that is, None while there is none.
     """
 
     token_id: int
@@ -40,6 +41,7 @@ class Grant:
     region: str | None
     active: bool
     delayed: bool
+    kind: str | None
 
 
 class Grants:
@@ -99,6 +101,7 @@ def _read(conn: Connection) -> dict[bytes, tuple[Grant, int | None]]:
             tokens.c.region,
             and_(sources.c.paused_at.is_(None), sources.c.deleted_at.is_(None)).label("active"),
             or_(destinations.c.id.is_(None), destinations.c.failing_since.is_not(None)).label("delayed"),
+            destinations.c.shown_url,
         )
         .select_from(joined)
         .where(tokens.c.revoked_at.is_(None))
@@ -108,6 +111,6 @@ def _read(conn: Connection) -> dict[bytes, tuple[Grant, int | None]]:
 
 def _grant(row: Row[Any]) -> tuple[Grant, int | None]:
     expires_at_ms = None if row.expires_at is None else to_ms(row.expires_at)
-    return Grant(
-        row.id, row.source_id, row.client_id, row.region, bool(row.active), bool(row.delayed)
-    ), expires_at_ms
+    kind = None if row.shown_url is None else row.shown_url.partition("://")[0]
+    grant = Grant(row.id, row.source_id, row.client_id, row.region, bool(row.active), bool(row.delayed), kind)
+    return grant, expires_at_ms

@@ -17,6 +17,7 @@ from typing import Any, cast
 from tidegate.destinations.base import Destination
 from tidegate.destinations.forms import Form
 from tidegate.errors import InputInvalid
+from tidegate.tables.capabilities import Capabilities
 
 DESTINATIONS = {
     "duckdb": "tidegate.destinations.duckdb:DuckDB",
@@ -39,6 +40,13 @@ def connect(url: str) -> Destination:
         known = ", ".join(f"{each}://" for each in DESTINATIONS)
         raise InputInvalid(f"a destination's address begins with one of {known}; this one does not")
     return cast("Destination", _class(kind).from_address(address))
+
+
+def capabilities_of(kind: str) -> Capabilities:
+    """Return what a kind of warehouse can hold; loads its driver. Errors: InputInvalid when there is none."""
+    if kind not in DESTINATIONS:
+        raise InputInvalid(f"there is no kind of destination called {kind!r}")
+    return cast("Capabilities", _class(kind).capabilities)
 
 
 def forms() -> Sequence[Form]:

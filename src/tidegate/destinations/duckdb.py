@@ -108,6 +108,7 @@ class DuckDB:
             Type.TIMESTAMP: "ti",
             Type.STRING: "st",
         },
+        natives=_NATIVE | {Type.DECIMAL: f"DECIMAL({DECIMAL_DIGITS}, {{scale}})"},
         integer_min=-(2**63),
         integer_max=2**63 - 1,
         decimal_digits_max=DECIMAL_DIGITS,

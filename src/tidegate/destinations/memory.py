@@ -62,6 +62,7 @@ class Memory:
             Type.TIMESTAMP: "ti",
             Type.STRING: "st",
         },
+        natives={kind: str(kind) for kind in Type},
         integer_min=-(2**63),
         integer_max=2**63 - 1,
         decimal_digits_max=DECIMAL_DIGITS,

@@ -99,6 +99,7 @@ class PostgreSQL:
             Type.TIMESTAMP: "ti",
             Type.STRING: "st",
         },
+        natives=_NATIVE,
         integer_min=-(2**63),
         integer_max=2**63 - 1,
         decimal_digits_max=None,

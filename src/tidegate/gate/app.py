@@ -60,7 +60,7 @@ class Gate:
             return
         begun = time.perf_counter()
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        exchange = Exchange(route.name, self._request_id(headers), headers, receive)
+        exchange = Exchange(route.name, self._request_id(headers), headers, receive, scope["query_string"])
         outcome, cut_off = "", False
         try:
             if scope["method"] not in route.methods:

@@ -29,6 +29,7 @@ from tidegate.gate.admission import Admission
 from tidegate.gate.body import read_body
 from tidegate.gate.commit import GroupCommit
 from tidegate.gate.ports import Grants, Receive
+from tidegate.gate.preview import preview_answer, wants_preview
 from tidegate.journal.base import KeyReused
 from tidegate.records import Endpoint, Request
 from tidegate.settings import Settings
@@ -54,6 +55,7 @@ class Exchange:
     request_id: str
     headers: Headers
     receive: Receive
+    query: bytes = b""
     source_id: int | None = None
     records: int = 0
     body_bytes: int = 0
@@ -96,11 +98,19 @@ class ImportApi:
 
     async def validate(self, exchange: Exchange) -> Answer:
         """Check like push or batch, keep nothing. Never 503: under pressure it waits, then answers 504."""
+        answers = [VALID]
+
+        def check(body: bytes, sent: str, grant: Grant) -> int:
+            count = self._checks_either(body, sent, grant)
+            if wants_preview(exchange.query):
+                answers.append(preview_answer(body, sent, grant.kind, at_ms=self.now_ms()))
+            return count
+
         try:
-            await self._accept(exchange, self._checks_either, keep=None)
+            await self._accept(exchange, check, keep=None)
         except Unavailable as exc:
             raise TimedOut(str(exc)) from exc
-        return VALID
+        return answers[-1]
 
     async def push(self, exchange: Exchange) -> Answer:
         """Keep records for one or many tables."""
@@ -146,7 +156,8 @@ class ImportApi:
                 text = decoded(received, encoding, bytes_max=body_bytes_max)
                 return text, check(text, sent, grant)
 
-            if encoding == IDENTITY and len(received) <= CHECKED_INLINE_BYTES_MAX:
+            quick = encoding == IDENTITY and len(received) <= CHECKED_INLINE_BYTES_MAX
+            if quick and (keep is not None or not wants_preview(exchange.query)):
                 body, records = decode_and_check()
             else:
                 loop = asyncio.get_running_loop()

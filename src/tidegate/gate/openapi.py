@@ -22,6 +22,7 @@ from tidegate.wire.answers import (
     Answer,
     refusal_answer,
     status_answer,
+    valid_answer,
 )
 from tidegate.wire.content import TRANSIT
 from tidegate.wire.encoding import ENCODINGS
@@ -123,6 +124,12 @@ _PARAMETERS: dict[str, Schema] = {
         "description": "A fresh key for each request; the same request sent again with it is kept once.",
         "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
     },
+    "Preview": {
+        "name": "preview",
+        "in": "query",
+        "description": "`tables` adds what the body would become in an empty schema of your warehouse.",
+        "schema": {"type": "string"},
+    },
     "Encoding": {
         "name": "Content-Encoding",
         "in": "header",
@@ -143,8 +150,8 @@ def _operations(route: Route) -> dict[str, Any]:
     if content is not None:
         operation["security"] = [{"access_token": []}]
         operation["parameters"].append({"$ref": "#/components/parameters/Encoding"})
-        if route.name in KEPT:
-            operation["parameters"].append({"$ref": "#/components/parameters/IdempotencyKey"})
+        own = "IdempotencyKey" if route.name in KEPT else "Preview"
+        operation["parameters"].append({"$ref": f"#/components/parameters/{own}"})
         operation["requestBody"] = {"required": True, "content": content}
     return {
         method.lower(): {"operationId": f"{method.lower()}_{route.name}", **operation}
@@ -171,6 +178,23 @@ _BODIES: dict[str, dict[str, Any]] = {
     "batch": {JSON: {"schema": {"$ref": "#/components/schemas/Batch"}, "example": BATCH_BODY}},
 }
 
+_PREVIEW = {
+    "destination": "duckdb",
+    "tables": [
+        {
+            "name": "hello",
+            "parent": None,
+            "key_columns": ["id"],
+            "columns": [{"name": "id", "type": "integer", "native_type": "BIGINT", "nullable": False}],
+            "row_count": 1,
+            "rows": [{"id": 1}],
+        }
+    ],
+    "rejected": [],
+    "rejected_count": 0,
+    "warnings": [],
+}
+
 _KEPT = [
     ("The records are on durable storage and will be loaded.", ACCEPTED),
     ("The records are on durable storage; loading is impossible right now and will catch up.", QUEUED),
@@ -180,7 +204,10 @@ _SUCCESS: dict[str, list[tuple[str, Answer]]] = {
         ("Records can be accepted.", status_answer("0.1.0", "0.1.0", None)),
         ("Records cannot be accepted.", status_answer("0.1.0", "0.1.0", "the disk is full")),
     ],
-    "validate": [("The records would be accepted.", VALID)],
+    "validate": [
+        ("The records would be accepted.", VALID),
+        ("And with preview=tables, this is what they would become.", valid_answer(_PREVIEW)),
+    ],
     "push": _KEPT,
     "batch": _KEPT,
 }

@@ -142,6 +142,51 @@ BATCH: Schema = {
 
 SCHEMAS: dict[str, Schema] = {"Records": PUSH, "Upsert": UPSERT, "SwitchView": SWITCH_VIEW, "Batch": BATCH}
 
+_COLUMN: Schema = {
+    "type": "object",
+    "required": ["name", "type", "native_type", "nullable"],
+    "properties": {
+        **{key: {"type": "string"} for key in ("name", "type", "native_type")},
+        "nullable": {"type": "boolean"},
+    },
+}
+_TABLE: Schema = {
+    "type": "object",
+    "required": ["name", "parent", "key_columns", "columns", "row_count", "rows"],
+    "properties": {
+        "name": {"type": "string"},
+        "parent": _nullable(_field({"type": "string"}, "Of a subtable, the table whose elements it holds.")),
+        "key_columns": NAMES,
+        "columns": {"type": "array", "items": _COLUMN},
+        "row_count": {"type": "integer"},
+        "rows": _field({"type": "array", "items": {"type": "object"}}, "The first 20."),
+    },
+}
+PREVIEW: Schema = {
+    "title": "Preview",
+    "type": "object",
+    "required": ["status", "message", "destination", "tables", "rejected", "rejected_count", "warnings"],
+    "properties": {
+        "status": {"const": "OK"},
+        "message": {"type": "string"},
+        "destination": _field({"type": "string"}, "The kind of warehouse."),
+        "tables": {"type": "array", "items": _TABLE},
+        "rejected": _field(
+            {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["table_name", "reason", "record"],
+                    "additionalProperties": {"type": "string"},
+                },
+            },
+            "The first 20 records that no table would take.",
+        ),
+        "rejected_count": {"type": "integer"},
+        "warnings": NAMES,
+    },
+}
+
 _REFUSED_STATUS_MIN = 400
 _HINT: Schema = {"type": "string", "description": "What to do about it, in plain words."}
 _REASON: Schema = {
@@ -156,7 +201,10 @@ def answer_schema(answer: Answer) -> Schema:
     """Return the shape of an answer: its very fields, of the types they have in it; a hint may be there."""
     if answer.content_type != JSON:
         return {"type": "string", "enum": [answer.body.decode()]}
-    shape = _shape(json.loads(answer.body))
+    body = json.loads(answer.body)
+    if "tables" in body:
+        return PREVIEW
+    shape = _shape(body)
     if answer.status >= _REFUSED_STATUS_MIN:
         shape["required"] = [each for each in shape["required"] if each != "hint"]
         shape["properties"]["hint"] = _HINT

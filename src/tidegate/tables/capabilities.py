@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tidegate.tables.model import Type
+from tidegate.tables.model import Column, Type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +15,7 @@ class Capabilities:
 
     Units: `*_name_max` in characters, or bytes of UTF-8 when `names_in_bytes`; `decimal_digits_max` counts
     all digits of a decimal (None: any); timestamps in microseconds since 1970 UTC.
+    `natives` are the warehouse's own words for types, `{scale}` in them the digits after the point.
     `hold_open`: the loader may stay connected between loads (False: it must let others have the file).
     """
 
@@ -26,6 +27,7 @@ class Capabilities:
     names_case_sensitive: bool
     columns_max: int
     suffixes: Mapping[Type, str]
+    natives: Mapping[Type, str]
     integer_min: int
     integer_max: int
     decimal_digits_max: int | None
@@ -35,3 +37,9 @@ class Capabilities:
     keeps_nul_in_text: bool
     renames_on_split: bool
     hold_open: bool
+
+    def native_type(self, column: Column) -> str:
+        """Return what the warehouse calls the type of a column."""
+        if column.type is None or column.native:
+            return column.native
+        return self.natives[column.type].format(scale=column.scale)

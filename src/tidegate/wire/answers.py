@@ -8,9 +8,11 @@ Source: docs/specs/import-api.md, W10 to W18.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from tidegate import errors
 from tidegate.errors import Refusal
@@ -38,6 +40,18 @@ def _json(status: int, body: dict[str, Any], *headers: tuple[str, str]) -> Answe
 ACCEPTED = _json(201, {"status": "OK", "message": "Batch Accepted!"})
 QUEUED = _json(202, {"status": "Accepted", "message": "The batch is queued to be processed."})
 VALID = _json(200, {"status": "OK", "message": "Batch is valid!"})
+
+
+def valid_answer(preview: Mapping[str, Any]) -> Answer:
+    """
+    Answer validate with more behind the documented keys: what the body would become.
+
+    Numbers have all their digits, instants are RFC 3339. Source: docs/specs/import-api.md, W36.
+    """
+    return Answer(200, JSON, _EXACT.encode(json.loads(VALID.body) | preview))
+
+
+_EXACT = msgspec.json.Encoder(decimal_format="number")
 
 
 def status_answer(version: str, revision: str, reason: str | None) -> Answer:
