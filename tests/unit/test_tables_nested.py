@@ -339,6 +339,24 @@ def test_an_activation_stands_at_its_place_in_the_load() -> None:
     assert (3, 1) == (load.reports[0].rows, load.reports[0].outdated)
 
 
+def test_a_column_split_after_an_activation_has_its_last_name_throughout() -> None:
+    """All changes of a load are made before any of its rows is written. (L29, L83)"""
+    load = prepared(
+        arrival({"id": 1, "a": 1, "b": [1]}, table_version=1, activates=True),
+        arrival({"id": 2, "a": "x", "b": ["y"]}, table_version=1, position=2),
+    )
+    assert [{"id": 1, "a__bi": 1}, {"id": 2, "a__st": "x"}] == [
+        {name: value for name, value in row.items() if name == "id" or name.startswith("a")}
+        for part in load.parts
+        for row in part.rows.to_pylist()
+    ]
+    assert [["value__bi"], ["value__st"]] == [
+        [name for name in part.children[0].rows.column_names if name.startswith("value")]
+        for part in load.parts
+    ]
+    assert ["a__bi"] == [column.name for column in load.parts[0].table.columns if column.name.startswith("a")]
+
+
 def test_an_activation_alone_ends_older_rows_of_table_and_subtables() -> None:
     """A load may consist of nothing else; a table that is not there needs none. (L83)"""
     tables = made(prepared(arrival({"id": 0, "a": [1]})))

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tidegate.records import Batch
 from tidegate.tables import reasons
@@ -21,36 +20,15 @@ from tidegate.tables.model import Change, Child, CreateSchema, CreateTable, Part
 from tidegate.tables.naming import Name, identity, name_column, name_table
 from tidegate.tables.plan import Planned, plan_table
 from tidegate.tables.rejected import Rejected, rejected_part
+from tidegate.tables.renaming import as_after_all
+from tidegate.tables.reports import TableReport, child_reports, table_report
 from tidegate.tables.rows import Arrival, gather
-from tidegate.tables.system import REJECTED, SEQUENCE, rejected_table
+from tidegate.tables.system import REJECTED, rejected_table
 from tidegate.tables.target import Target
 from tidegate.tables.versions import Stretch, Versions
 from tidegate.tables.whole import WholeRecord, find_whole
 
 __all__ = ["Arrival", "Prepared", "TableReport", "prepare"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableReport:
-    """
-    What a load holds for one table.
-
-    Shape: `table_name` as first sent, `destination_table` as in the warehouse ("" when it can have none);
-    `rows` counts rows after versions of one key were reduced to the newest; `rejected` counts rows of
-    `_sdc_rejected`, `outdated` records dropped because their table version is older than the active one;
-    sequences are those of `rows`, None without any; `warnings` are sentences for people. A subtable has a
-    report of its own, under its name in the warehouse.
-    """
-
-    table_name: str
-    destination_table: str
-    rows: int
-    rejected: int
-    sequence_min: int | None
-    sequence_max: int | None
-    table_version: int | None
-    warnings: tuple[str, ...] = ()
-    outdated: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,11 +130,12 @@ def _add_table(load: _Load, name: Name, arrivals: Sequence[Arrival]) -> None:
     if name.reason is not None:
         for arrival in arrivals:
             _reject(load, arrival.batch, name.reason)
-        load.reports.append(_report(arrivals, "", [], rejected=len(load.rejected) - rejected_before))
+        load.reports.append(table_report(arrivals, "", [], rejected=len(load.rejected) - rejected_before))
         return
     table = load.tables.get(identity(name.text, load.capabilities))
     if table is not None:
-        subtables = [each for each in load.tables.values() if each.parent == table.name]
+        own = identity(table.name, load.capabilities)
+        subtables = [each for each in load.tables.values() if identity(each.parent, load.capabilities) == own]
         reason = hold_reason(table, subtables, arrivals, load.capabilities)
         if reason is not None:
             load.held[table.name] = reason
@@ -166,12 +145,14 @@ def _add_table(load: _Load, name: Name, arrivals: Sequence[Arrival]) -> None:
         _plan(load, name, stretch)
         for stretch in versions.stretches(_sound(load, table, arrivals), load.capabilities)
     ]
+    load.changes += [change for each in planned if each.part is not None for change in each.changes]
+    load.parts += as_after_all(planned)
     destination_table = table.name if table is not None else name.text
-    report = _report(arrivals, destination_table, planned, rejected=len(load.rejected) - rejected_before)
+    report = table_report(arrivals, destination_table, planned, rejected=len(load.rejected) - rejected_before)
     load.reports.append(
         replace(report, outdated=versions.outdated, warnings=(*report.warnings, *versions.warnings))
     )
-    load.reports += _child_reports(planned)
+    load.reports += child_reports(planned)
 
 
 def _plan(load: _Load, name: Name, stretch: Stretch) -> Planned:
@@ -201,8 +182,6 @@ def _plan(load: _Load, name: Name, stretch: Stretch) -> Planned:
     ]
     planned.part = _activating(target, planned.part, stretch)
     if planned.part is not None:
-        load.changes += planned.changes
-        load.parts.append(planned.part)
         for written in (planned.part.table, *(child.table for child in planned.part.children)):
             load.tables[identity(written.name, load.capabilities)] = written
     return planned
@@ -294,65 +273,3 @@ def _reject(load: _Load, batch: Batch, reason: str) -> None:
     load.rejected += [
         Rejected(table_name=batch.table_name, reason=reason, record=record) for record in batch.data
     ]
-
-
-def _report(
-    arrivals: Sequence[Arrival], destination_table: str, planned: Sequence[Planned], *, rejected: int
-) -> TableReport:
-    parts = [each.part.rows for each in planned if each.part is not None]
-    spellings = dict.fromkeys(arrival.batch.table_name for arrival in arrivals)
-    versions = [each.batch.table_version for each in arrivals if each.batch.table_version is not None]
-    warnings: list[str] = []
-    if len(spellings) > 1 and destination_table:
-        warnings.append(f"{', '.join(spellings)} are one table in the warehouse, {destination_table}")
-    valueless = sum(each.valueless for each in planned)
-    if valueless:
-        warnings.append(f"{valueless} records have no value at all; no table was made for them")
-    return _counted(
-        parts,
-        TableReport(
-            table_name=arrivals[0].batch.table_name,
-            destination_table=destination_table,
-            rows=0,
-            rejected=rejected,
-            sequence_min=None,
-            sequence_max=None,
-            table_version=max(versions, default=None),
-            warnings=tuple(warnings),
-        ),
-    )
-
-
-def _child_reports(planned: Sequence[Planned]) -> list[TableReport]:
-    rows: dict[str, list[pa.Table]] = {}
-    for each in planned:
-        for child in each.part.children if each.part is not None else ():
-            rows.setdefault(child.table.name, []).append(child.rows)
-    return [
-        _counted(
-            tables,
-            TableReport(
-                table_name=name,
-                destination_table=name,
-                rows=0,
-                rejected=0,
-                sequence_min=None,
-                sequence_max=None,
-                table_version=None,
-            ),
-        )
-        for name, tables in rows.items()
-        if any(table.num_rows for table in tables)
-    ]
-
-
-def _counted(tables: Sequence[pa.Table], report: TableReport) -> TableReport:
-    """Return the report with the rows of these tables."""
-    filled = [table[SEQUENCE] for table in tables if table.num_rows]
-    bounds = [pc.min_max(sequences) for sequences in filled]
-    return replace(
-        report,
-        rows=sum(map(len, filled)),
-        sequence_min=min((each["min"].as_py() for each in bounds), default=None),
-        sequence_max=max((each["max"].as_py() for each in bounds), default=None),
-    )
