@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,24 @@ def at_least(
     id_: str, what: str, unit: str, least: float, values: Sequence[float], limits: Sequence[float], **raw: Any
 ) -> Budget:
     """Judge a ratio: the median of the values against the median of the limits, run beside run."""
+    return _ratio((id_, what, unit, f">= {least:g}x"), values, limits, lambda ratio: ratio >= least, **raw)
+
+
+def at_most_times(
+    id_: str, what: str, unit: str, most: float, values: Sequence[float], limits: Sequence[float], **raw: Any
+) -> Budget:
+    """Judge a ratio that shall be small, as of times."""
+    return _ratio((id_, what, unit, f"<= {most:g}x"), values, limits, lambda ratio: ratio <= most, **raw)
+
+
+def _ratio(
+    names: tuple[str, str, str, str],
+    values: Sequence[float],
+    limits: Sequence[float],
+    is_met: Callable[[float], bool],
+    **raw: Any,
+) -> Budget:
+    id_, what, unit, budget = names
     value, limit = statistics.median(values), statistics.median(limits)
     # Runs alternate, so neighbours saw the same machine; a limit measured once is everybody's neighbour.
     pairs = list(zip(values, limits, strict=False)) if len(limits) > 1 else [(each, limit) for each in values]
@@ -46,12 +64,12 @@ def at_least(
         id=id_,
         what=what,
         unit=unit,
-        budget=f">= {least:g}x",
+        budget=budget,
         value=value,
         limit=limit,
         ratio=ratio,
-        met=ratio >= least,
-        sure=len({each >= least for each in ratios}) == 1,
+        met=is_met(ratio),
+        sure=len({is_met(each) for each in ratios}) == 1,
         spread=(min(ratios), max(ratios)),
         raw={"values": list(values), "limits": list(limits), "ratios": ratios, **raw},
     )
