@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tidegate.crashpoints import crash_point
@@ -116,7 +117,7 @@ class _Attempt:
             schema_name = self._sources[source_id].schema_name
             prepared = prepare(
                 schema_name,
-                chosen(arrivals, lambda name, schema_name=schema_name: self._takes(schema_name, name)),  # type: ignore[misc]
+                chosen(arrivals, partial(self._takes, schema_name)),
                 self._destination.tables(schema_name),
                 self._destination.capabilities,
                 batched_at_ms=self._load.batched_at_ms,
