@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.control_stores import KINDS
-from tidegate.control import accounts, connect_tokens, destinations, loads, setup, sources, tokens
+from tidegate.control import accounts, audit, connect_tokens, destinations, loads, setup, sources, tokens
 from tidegate.control.accounts import Account
 from tidegate.control.loads import LoadReport
 from tidegate.control.schema_names import RULE
@@ -462,6 +462,68 @@ def test_pruning_is_bounded_and_spares_each_tables_newest(store: Store, source: 
         left = [(each.table_name, each.rows_loaded) for each in loads.latest(conn, 99)]
         assert [("often", 9), ("often", 8), ("often", 7), ("seldom", 1)] == left
         assert 0 == loads.prune(conn, kept_max=3)
+
+
+# --- The audit log --------------------------------------------------------------------------------------
+
+
+def test_every_change_is_noted_with_who_made_it(store: Store) -> None:
+    """What people and programs change is in the log, newest first; no secret is. (C25)"""
+    url = "postgresql://user:sesame@host/db"
+    with store.writing(actor="Ada") as conn:
+        client_id = accounts.create(conn, "Shop").client_id
+        place = destinations.create(conn, client_id, url, "Warehouse").id
+        destinations.change(conn, place, name="Renamed")
+        source_id = sources.create(conn, client_id, "Web shop").id
+        for change in (sources.pause, sources.resume):
+            change(conn, source_id)
+        sources.rename(conn, source_id, "Shop")
+        token, secret = tokens.create(conn, source_id)
+        tokens.revoke(conn, token.id)
+        tokens.create_local(conn, source_id)
+        program, program_secret = connect_tokens.create(conn, client_id)
+        connect_tokens.revoke(conn, program.id)
+        sources.delete(conn, source_id)
+        destinations.delete(conn, place, client_id=client_id)
+        accounts.create(conn, "Other")
+    with store.reading() as conn:
+        found = audit.latest(conn, 99, client_id=client_id)
+        assert ["account created"] == [each.action for each in audit.latest(conn, 1)]
+    assert [
+        "account created",
+        "destination created",
+        "destination changed",
+        "source created",
+        "source paused",
+        "source resumed",
+        "source renamed",
+        "access token created",
+        "access token revoked",
+        "Connect API access token created",
+        "Connect API access token revoked",
+        "source deleted",
+        "destination deleted",
+    ] == [each.action for each in found][::-1]
+    assert {"Ada"} == {each.actor for each in found}
+    assert [] == [each for each in ("sesame", secret, program_secret) if each in str(found)]
+
+
+def test_a_change_that_fails_is_not_noted(store: Store, source: Source) -> None:
+    """Change and note are one transaction. (C25)"""
+    with suppress(Unknown), store.writing() as conn:
+        sources.pause(conn, source.id)
+        sources.pause(conn, 999)
+    with store.reading() as conn:
+        assert ["source created", "account created"] == [each.action for each in audit.latest(conn, 9)]
+
+
+def test_the_audit_log_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest changes go first. (C25)"""
+    monkeypatch.setattr(audit, "KEPT_MAX", 3)
+    with store.writing() as conn:
+        for name in "abcde":
+            accounts.create(conn, name)
+        assert ["e", "d", "c"] == [each.subject for each in audit.latest(conn, 9)]
 
 
 # --- The first start ------------------------------------------------------------------------------------

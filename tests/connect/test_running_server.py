@@ -26,7 +26,8 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 def connect(product: Product, exercised: Callable[[str], None]) -> Iterator[httpx.Client]:
     """A program with a Connect API access token made by command."""
     exercised("Connect API: a running server")
-    made = json.loads(product.run("connect-tokens", "create", "--name", "tests", "--json").stdout)
+    account = ("--account", str(product.client_id))
+    made = json.loads(product.run("connect-tokens", "create", "--name", "tests", *account, "--json").stdout)
     headers = {"Authorization": f"Bearer {made['access_token']}"}
     with httpx.Client(base_url=product.base_url, headers=headers, timeout=60, trust_env=False) as client:
         yield client
@@ -76,7 +77,8 @@ def test_connect_tokens_are_made_listed_and_revoked(product: Product, connect: h
     shown = product.run("connect-tokens", "list").stdout
     assert (True, False) == (f"...{secret[-4:]}" in shown, secret in shown)
     assert 200 == connect.get("/v4/sources").status_code
-    made = json.loads(product.run("connect-tokens", "create", "--json").stdout)
+    account = ("--account", str(product.client_id))
+    made = json.loads(product.run("connect-tokens", "create", *account, "--json").stdout)
     product.run("connect-tokens", "revoke", str(made["id"]))
     headers = {"Authorization": f"Bearer {made['access_token']}"}
     assert 401 == connect.get("/v4/sources", headers=headers).status_code
@@ -121,3 +123,15 @@ def test_sources_are_shown_renamed_and_deleted_by_command(product: Product) -> N
     assert 1 == kept.returncode
     gone = json.loads(product.run("sources", "delete", named, "--yes", "--json").stdout)
     assert "deleted" == gone["state"]
+
+
+def test_the_audit_log_says_who_it_was(product: Product, connect: httpx.Client) -> None:
+    """Commands are noted with the user who ran them, programs with the id of their token. (C25)"""
+    token_id = json.loads(product.run("connect-tokens", "list", "--json").stdout)[0]["id"]
+    made = connect.post("/v4/sources", json={"type": "import_api", "display_name": "Audited"}).json()
+    product.run("sources", "delete", "audited", "--yes")
+    deleted, created = json.loads(product.run("audit", "--limit", "2", "--json").stdout)
+    assert ("source created", f"{made['id']} (Audited)") == (created["action"], created["subject"])
+    assert f"Connect API access token {token_id}" == created["actor"]
+    assert ("source deleted", True) == (deleted["action"], deleted["actor"].startswith("command by "))
+    assert "deleted" in product.run("audit").stdout

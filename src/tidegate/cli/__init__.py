@@ -17,6 +17,7 @@ import typer
 
 from tidegate.cli import (
     accounts,
+    audit,
     config,
     connect_tokens,
     destinations,
@@ -56,6 +57,7 @@ app.add_typer(tokens.app, name="tokens")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(destinations.app, name="destinations")
 app.add_typer(connect_tokens.app, name="connect-tokens")
+app.command("audit")(audit.audit)
 app.command("config")(config.config)
 
 

@@ -84,6 +84,16 @@ def look_into_journal(settings: Settings) -> SqliteJournal | None:
     )
 
 
+def _login() -> str:
+    """Who runs the command, as the operating system knows them."""
+    from pwd import getpwuid
+
+    try:
+        return getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"
+
+
 @contextmanager
 def open_store(settings: Settings) -> Iterator[Store]:
     """Open the control store of a data folder. Errors: NotSetUp when it was never served."""
@@ -95,7 +105,7 @@ def open_store(settings: Settings) -> Iterator[Store]:
         )
     from tidegate.control.store import Store
 
-    store = Store.open(path)
+    store = Store.open(path, actor=f"command by {_login()}")
     try:
         yield store
     finally:

@@ -100,6 +100,7 @@ class ConnectApi:
                 store=self.store,
                 files=self._files,
                 client_id=token.client_id,
+                actor=f"Connect API access token {token.id}",
                 path=request.path_params,
                 query=request.query_params,
                 body=body,

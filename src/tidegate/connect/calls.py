@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection
 
 from tidegate.control.store import Store
 from tidegate.errors import Declined
@@ -31,9 +33,14 @@ class Call:
     store: Store
     files: Path
     client_id: int
+    actor: str
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Give a connection to change the store with, in the caller's name."""
+        return self.store.writing(actor=self.actor)
 
 
 Handler = Callable[[Call], Any]

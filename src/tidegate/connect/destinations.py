@@ -97,7 +97,7 @@ def create(call: Call) -> Any:
     defaults = {each.name: each.default for each in form.properties if each.default is not None}
     url = _address(form, defaults | given, None, call)
     _check_connection(url, call)
-    with call.store.writing() as conn:
+    with call.writing() as conn:
         try:
             made = destinations.create(
                 conn,
@@ -130,7 +130,7 @@ def update(call: Call) -> Any:
     url = before if form is None or not given else _address(form, given, before, call)
     if url != before:
         _check_connection(url, call)
-    with call.store.writing() as conn:
+    with call.writing() as conn:
         try:
             changed = destinations.change(
                 conn,
@@ -152,7 +152,7 @@ def delete(call: Call) -> Any:
     text = call.path["destination_id"]
     if not (text.isascii() and text.isdigit()):
         raise Declined(NOT_FOUND, status=404)
-    with call.store.writing() as conn:
+    with call.writing() as conn:
         try:
             destinations.delete(conn, number(text) or 0, client_id=call.client_id)
         except Unknown as exc:

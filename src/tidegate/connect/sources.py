@@ -77,7 +77,7 @@ def create(call: Call) -> Any:
     if type_.removeprefix("platform.") != IMPORT_API:
         raise declined("InvalidType", f"invalid source type (platform.{type_.removeprefix('platform.')})")
     _check_properties(body, wrong_body)
-    with call.store.writing() as conn:
+    with call.writing() as conn:
         destination_id = _destination_id(conn, call, body, wrong_body)
         try:
             made = sources.create(conn, call.client_id, display_name, name, destination_id=destination_id)
@@ -92,7 +92,7 @@ def update(call: Call) -> Any:
     wrong_body = declined(
         "InvalidBody", "PUT body many only include the keys: display_name, properties, and paused_at"
     )
-    with call.store.writing() as conn:
+    with call.writing() as conn:
         source = own_source(conn, call)
         body = json_object(call, keys=UPDATE_KEYS, otherwise=wrong_body)
         _check_properties(body, wrong_body)
@@ -106,7 +106,7 @@ def update(call: Call) -> Any:
 
 def delete(call: Call) -> Any:
     """Delete a source for good; its tokens stop working, its data stays."""
-    with call.store.writing() as conn:
+    with call.writing() as conn:
         return source_object(sources.delete(conn, own_source(conn, call).id))
 
 

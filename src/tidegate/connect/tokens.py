@@ -22,7 +22,7 @@ def list_(call: Call) -> Any:
 
 def create(call: Call) -> Any:
     """Make a token and answer its secret, this once."""
-    with call.store.writing() as conn:
+    with call.writing() as conn:
         source = own_source(conn, call)
         try:
             token, secret = tokens.create(conn, source.id)
@@ -34,7 +34,7 @@ def create(call: Call) -> Any:
 def revoke(call: Call) -> Any:
     """Refuse a token from now on, and answer its source."""
     text = call.path["token_id"]
-    with call.store.writing() as conn:
+    with call.writing() as conn:
         source = own_source(conn, call)
         try:
             tokens.revoke(conn, number(text) or 0, source_id=source.id)

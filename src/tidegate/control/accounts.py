@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select
 
+from tidegate.control import audit
 from tidegate.control.schema import accounts, now
 from tidegate.errors import Unknown
 
@@ -29,7 +30,9 @@ def create(conn: Connection, name: str) -> Account:
     """Make an account; its number is greater than all before it and never used again."""
     greatest = select(func.coalesce(func.max(accounts.c.client_id), CLIENT_ID_MIN - 1) + 1).scalar_subquery()
     statement = insert(accounts).values(client_id=greatest, name=name, created_at=now()).returning(accounts)
-    return _account(conn.execute(statement).one())
+    made = _account(conn.execute(statement).one())
+    audit.note(conn, made.client_id, "account created", name)
+    return made
 
 
 def get(conn: Connection, client_id: int) -> Account:

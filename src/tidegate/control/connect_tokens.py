@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from tidegate.control import accounts
+from tidegate.control import accounts, audit
 from tidegate.control.schema import connect_tokens, now
 from tidegate.control.tokens import secret_hash
 from tidegate.errors import Conflict, Unknown
@@ -56,7 +56,8 @@ def create(conn: Connection, client_id: int, name: str = "") -> tuple[ConnectTok
         "last_four": secret[-4:],
         "created_at": now(),
     }
-    return _token(conn.execute(insert(connect_tokens).values(values).returning(*_COLUMNS)).one()), secret
+    made = _token(conn.execute(insert(connect_tokens).values(values).returning(*_COLUMNS)).one())
+    return _noted(conn, "created", made), secret
 
 
 def find(conn: Connection, secret: str) -> ConnectToken | None:
@@ -90,7 +91,13 @@ def revoke(conn: Connection, token_id: int, *, client_id: int | None = None) -> 
     row = conn.execute(statement.values(revoked_at=now()).returning(*_COLUMNS)).one_or_none()
     if row is None:
         raise Unknown(f"Connect API access token not found ({token_id})")
-    return _token(row)
+    return _noted(conn, "revoked", _token(row))
+
+
+def _noted(conn: Connection, what: str, token: ConnectToken) -> ConnectToken:
+    subject = f"{token.id} (...{token.last_four})"
+    audit.note(conn, token.client_id, f"Connect API access token {what}", subject)
+    return token
 
 
 def _token(row: Row[Any]) -> ConnectToken:

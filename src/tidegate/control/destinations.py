@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Row, and_, func, insert, literal, or_, select, update
 
-from tidegate.control import accounts, grant_changes
+from tidegate.control import accounts, audit, grant_changes
 from tidegate.control.schema import Instant, destinations, from_ms, now, sources
 from tidegate.control.sealing import scrubbed, shown
 from tidegate.control.store import sealer
@@ -80,7 +80,7 @@ def create(
             .where(sources.c.client_id == client_id, sources.c.destination_id.in_(gone))
             .values(destination_id=made.id)
         )
-    return made
+    return _noted(conn, "created", made)
 
 
 def change(
@@ -100,7 +100,7 @@ def change(
     values |= {} if description is None else {"description": description}
     statement = update(destinations).where(destinations.c.id == destination_id).values(values)
     grant_changes.note(conn)
-    return _destination(conn.execute(statement.returning(destinations)).one())
+    return _noted(conn, "changed", _destination(conn.execute(statement.returning(destinations)).one()))
 
 
 def delete(conn: Connection, destination_id: int, *, client_id: int) -> None:
@@ -110,7 +110,7 @@ def delete(conn: Connection, destination_id: int, *, client_id: int) -> None:
     What its sources send from now on is kept until the account's next destination takes them over.
     Errors: Unknown, also when it was deleted before.
     """
-    get(conn, destination_id, client_id=client_id)
+    _noted(conn, "deleted", get(conn, destination_id, client_id=client_id))
     conn.execute(
         update(destinations)
         .where(destinations.c.id == destination_id)
@@ -231,6 +231,12 @@ def _destination(row: Row[Any]) -> Destination:
         description=row.description,
         updated_at=row.updated_at or row.created_at,
     )
+
+
+def _noted(conn: Connection, what: str, destination: Destination) -> Destination:
+    subject = f"{destination.id} ({destination.url})"
+    audit.note(conn, destination.client_id, f"destination {what}", subject)
+    return destination
 
 
 def _addressed(conn: Connection, url: str, *, except_for: int | None = None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest migration; a store that says so is opened without importing Alembic."""
 
 metadata = MetaData(
@@ -148,6 +148,18 @@ connect_tokens = Table(
     Column("last_four", String(4), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("revoked_at", Instant),
+    sqlite_autoincrement=True,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("client_id", ForeignKey("accounts.client_id"), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
     sqlite_autoincrement=True,
 )
 

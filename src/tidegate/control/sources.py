@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, or_, select, update
 
-from tidegate.control import accounts, destinations, grant_changes, schema_names
+from tidegate.control import accounts, audit, destinations, grant_changes, schema_names
 from tidegate.control.schema import now, sources
 from tidegate.errors import Conflict, InvalidName, Unknown
 
@@ -76,7 +76,8 @@ def create(
         "created_at": at,
         "updated_at": at,
     }
-    return _source(conn.execute(insert(sources).values(values).returning(sources)).one())
+    made = _source(conn.execute(insert(sources).values(values).returning(sources)).one())
+    return _noted(conn, "created", made)
 
 
 def get(conn: Connection, source_id: int, *, client_id: int | None = None) -> Source:
@@ -120,17 +121,17 @@ def rename(conn: Connection, source_id: int, display_name: str) -> Source:
     """Change the display name; the schema name stays. Errors: Unknown, InvalidName."""
     if not display_name.strip():
         raise InvalidName(f"invalid display_name ({display_name})")
-    return _change(conn, source_id, display_name=display_name)
+    return _noted(conn, "renamed", _change(conn, source_id, display_name=display_name))
 
 
 def pause(conn: Connection, source_id: int, at: datetime | None = None) -> Source:
     """Refuse the source's requests from now on; what was accepted still loads. Errors: Unknown."""
-    return _change(conn, source_id, paused_at=at or now())
+    return _noted(conn, "paused", _change(conn, source_id, paused_at=at or now()))
 
 
 def resume(conn: Connection, source_id: int) -> Source:
     """Take the source's requests again. Errors: Unknown."""
-    return _change(conn, source_id, paused_at=None)
+    return _noted(conn, "resumed", _change(conn, source_id, paused_at=None))
 
 
 def delete(conn: Connection, source_id: int) -> Source:
@@ -139,12 +140,17 @@ def delete(conn: Connection, source_id: int) -> Source:
 
     Errors: Unknown, also when it was deleted before.
     """
-    return _change(conn, source_id, deleted_at=now())
+    return _noted(conn, "deleted", _change(conn, source_id, deleted_at=now()))
 
 
 def touch(conn: Connection, source_id: int) -> Source:
     """Note a change of the source's tokens; other writers wait. Errors: Unknown when deleted."""
     return _change(conn, source_id)
+
+
+def _noted(conn: Connection, what: str, source: Source) -> Source:
+    audit.note(conn, source.client_id, f"source {what}", f"{source.id} ({source.display_name})")
+    return source
 
 
 def _change(conn: Connection, source_id: int, **values: Any) -> Source:

@@ -38,17 +38,19 @@ SQLITE_PREFIX = "sqlite:///"
 class Store:
     """An open control store. Safe to share between threads; not across a fork."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, actor: str) -> None:
         self._engine = engine
+        self._actor = actor
         self._watch_lock = Lock()
         self._watch: Any = None
 
     @classmethod
-    def open(cls, where: Path | str, *, secret_key: str | None = None) -> Store:
+    def open(cls, where: Path | str, *, secret_key: str | None = None, actor: str = "server") -> Store:
         """
         Open the store of a path or `sqlite:///` URL; make it (mode 0600) where there is none; migrate it.
 
-        Shape: `secret_key` is a Fernet key; None means the key file `secret.key` beside the store.
+        Shape: `secret_key` is a Fernet key; None means the key file `secret.key` beside the store. `actor` is
+        who the audit log says made changes, where `writing` is not told otherwise.
         Errors: DataDirUnusable when the file cannot be made, ControlUnusable when it is damaged or a newer
         release's, ControlUnavailable when it stays locked. Source: docs/specs/control.md, C1 and C2.
         """
@@ -62,7 +64,7 @@ class Store:
             raise DataDirUnusable(
                 f"the control store {path} cannot be opened or made: {exc.strerror}"
             ) from exc
-        store = cls(_sqlite_engine(path, Sealer(path.parent / "secret.key", secret_key)))
+        store = cls(_sqlite_engine(path, Sealer(path.parent / "secret.key", secret_key)), actor)
         try:
             store.bring_up_to_date()
         except BaseException:
@@ -89,13 +91,15 @@ class Store:
             yield conn
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, *, actor: str | None = None) -> Iterator[Connection]:
         """
         Give a connection to change the store with; committed and synced at the end, or nothing on an error.
 
+        `actor` is who the audit log says it was.
+
         Errors: ControlUnavailable (retryable), ControlUnusable; and what the nouns' functions raise.
         """
-        with self._transaction(writing=True) as conn:
+        with self._transaction(writing=True, actor=actor or self._actor) as conn:
             yield conn
 
     def version(self) -> int:
@@ -122,10 +126,10 @@ class Store:
         self._engine.dispose()
 
     @contextmanager
-    def _transaction(self, *, writing: bool) -> Iterator[Connection]:
+    def _transaction(self, *, writing: bool, actor: str = "") -> Iterator[Connection]:
         with (
             _translated(),
-            self._engine.connect().execution_options(tidegate_writing=writing) as conn,
+            self._engine.connect().execution_options(tidegate_writing=writing, tidegate_actor=actor) as conn,
             conn.begin(),
         ):
             yield conn

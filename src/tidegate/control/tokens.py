@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
-from tidegate.control import grant_changes, sources
+from tidegate.control import audit, grant_changes, sources
 from tidegate.control.schema import now, tokens
 from tidegate.errors import Conflict, Unknown
 
@@ -59,10 +59,12 @@ def create(
 
     Errors: Unknown when the source does not exist or is deleted; Conflict when two tokens are active.
     """
-    sources.touch(conn, source_id)
+    source = sources.touch(conn, source_id)
     if len(list_(conn, source_id)) >= ACTIVE_MAX:
         raise Conflict(f"source ({source_id}) already has the maximum of {ACTIVE_MAX} active access tokens")
-    return _insert(conn, source_id, Kind.IMPORT, now(), expires_at, region)
+    made = _insert(conn, source_id, Kind.IMPORT, now(), expires_at, region)
+    _note(conn, source, "created", made[0])
+    return made
 
 
 def create_local(
@@ -114,9 +116,17 @@ def revoke(conn: Connection, token_id: int, *, source_id: int | None = None) -> 
         raise Unknown(f"token not found ({token_id})")
     grant_changes.note(conn)
     token = _token(row)
-    if token.kind is Kind.IMPORT and sources.get(conn, token.source_id).deleted_at is None:
-        sources.touch(conn, token.source_id)
+    if token.kind is Kind.IMPORT:
+        source = sources.get(conn, token.source_id)
+        if source.deleted_at is None:
+            sources.touch(conn, source.id)
+        _note(conn, source, "revoked", token)
     return token
+
+
+def _note(conn: Connection, source: sources.Source, what: str, token: AccessToken) -> None:
+    subject = f"{token.id} (...{token.last_four}) of source {source.id}"
+    audit.note(conn, source.client_id, f"access token {what}", subject)
 
 
 def _insert(
