@@ -311,6 +311,15 @@ def test_the_first_record_gives_a_new_table_its_version() -> None:
     assert [([1], None)] == activations(prepared(arrival({"id": 1})))
 
 
+def test_a_rejected_record_gives_no_version() -> None:
+    """The next one that loads does, when an activation came between. (L80, L23)"""
+    load = prepared(
+        arrival({"id": 2**63}, table_version=7, activates=True),
+        arrival({"id": 1}, table_version=5, position=2),
+    )
+    assert [([1], 5)] == activations(load)
+
+
 def test_older_versions_are_dropped_and_counted() -> None:
     """Not rejected; equal and newer ones load. (L81)"""
     batches = [arrival({"id": version}, {"id": -version}, table_version=version) for version in (4, 5, 6)]
@@ -363,7 +372,8 @@ def test_an_activation_alone_ends_older_rows_of_table_and_subtables() -> None:
     load = prepared(arrival(table_version=9, activates=True), tables=tables)
     assert [([], 9)] == activations(load)
     assert ["cars__a"] == [each.table.name for each in load.parts[0].children]
-    assert [] == activations(prepared(arrival(table_version=9, activates=True)))
+    absent = prepared(arrival(table_version=9, activates=True), arrival({"id": 1}, table_version=8))
+    assert [([1], 8)] == activations(absent)
 
 
 @pytest.mark.parametrize(

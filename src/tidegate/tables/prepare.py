@@ -141,10 +141,11 @@ def _add_table(load: _Load, name: Name, arrivals: Sequence[Arrival]) -> None:
             load.held[table.name] = reason
             return
     versions = Versions(table.version if table is not None else None)
-    planned = [
-        _plan(load, name, stretch)
-        for stretch in versions.stretches(_sound(load, table, arrivals), load.capabilities)
-    ]
+    planned: list[Planned] = []
+    for stretch in versions.stretches(_sound(load, table, arrivals), load.capabilities):
+        planned.append(_plan(load, name, stretch))
+        if identity(name.text, load.capabilities) not in load.tables:
+            versions.active = None  # all were rejected, so the table is still to have its first record
     load.changes += [change for each in planned if each.part is not None for change in each.changes]
     load.parts += as_after_all(planned)
     destination_table = table.name if table is not None else name.text

@@ -66,11 +66,13 @@ class Versions:
         return False
 
     def _activates(self, version: int | None, capabilities: Capabilities) -> bool:
+        if self.active is None:
+            return False  # there is no table to activate it for
         if version is None:
             self.warnings.append(reasons.ACTIVATION_OF_NONE)
             return False
-        if version < (self.active or 0) or version > capabilities.integer_max:
-            self.warnings.append(reasons.activation_ignored(version, self.active or 0))
+        if version < self.active or version > capabilities.integer_max:
+            self.warnings.append(reasons.activation_ignored(version, self.active))
             return False
         self.active = version
         return True
