@@ -255,6 +255,15 @@ def test_a_subtable_with_too_many_columns_costs_only_its_elements() -> None:
     assert ["ERROR: too many columns"] == [reason for reason, _ in rejections(load)]
 
 
+@pytest.mark.parametrize("inside", [lambda record: record, lambda record: {"a": record}])
+def test_more_different_fields_than_columns_are_not_even_taken_apart(inside: Any) -> None:
+    """Every field costs a value for every record, so that few bytes could fill the memory. (L13)"""
+    records = [{"id": number} | inside({f"f{number}": None, f"g{number}": [1]}) for number in range(30)]
+    load = prepared(arrival(*records), arrival({"id": 1}, table_name="boats"))
+    assert ["ERROR: too many columns"] * 30 == [reason for reason, _ in rejections(load)]
+    assert [{"id": 1}] == rows_of(load, "boats")
+
+
 def test_elements_never_go_to_a_table_that_is_not_their_subtable() -> None:
     """Neither to one that was pushed, nor to one of another table with such a name. (L75)"""
     pushed = made(prepared(arrival({"id": 1}, table_name="cars__a")))

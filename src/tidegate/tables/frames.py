@@ -55,7 +55,11 @@ def open_frames(
 ) -> Frames:
     """Open the records of one table, however deep."""
     found = Frames()
-    top = Frame(name=name, data=data, opened=open_records(data), schemas=schemas, tops=range(len(data)))
+    opened = open_records(data, capabilities.columns_max)
+    if opened is None:
+        opened = Opened()
+        found.refused = dict.fromkeys(range(len(data)), reasons.TOO_MANY_COLUMNS)
+    top = Frame(name=name, data=data, opened=opened, schemas=schemas, tops=range(len(data)))
     _add(found, top, capabilities)
     return found
 
@@ -86,10 +90,14 @@ def _add_child(found: Frames, frame: Frame, paths: Sequence[Path], capabilities:
         return
     if not elements.data:
         return
+    opened = open_records(elements.data, capabilities.columns_max)
+    if opened is None:
+        found.dropped += [(top, reasons.TOO_MANY_COLUMNS) for top in dict.fromkeys(tops)]
+        return
     child = Frame(
         name=named.text,
         data=elements.data,
-        opened=open_records(elements.data),
+        opened=opened,
         schemas=elements.schemas,
         tops=tops,
         levels=(

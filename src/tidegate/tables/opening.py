@@ -58,15 +58,20 @@ class Elements:
     schemas: list[tuple[Schema, int]]
 
 
-def open_records(data: Sequence[Record]) -> Opened:
-    """Take records apart. Shape: as many values at each path as records."""
+def open_records(data: Sequence[Record], fields_max: int) -> Opened | None:
+    """
+    Take records apart. Shape: as many values at each path as records; None when there are more paths than
+    `fields_max`, since each costs a value for every record.
+    """
     opened = Opened()
-    _open((), data, opened)
-    return opened
+    return opened if _open((), data, opened, fields_max) else None
 
 
-def _open(prefix: Path, data: Sequence[Record], opened: Opened) -> None:
-    for name, values in take_apart(data).items():
+def _open(prefix: Path, data: Sequence[Record], opened: Opened, fields_max: int) -> bool:
+    fields = take_apart(data, fields_max - len(opened.scalars) - len(opened.arrays))
+    if fields is None:
+        return False
+    for name, values in fields.items():
         path = (*prefix, name)
         kinds = set(map(type, values))
         if kinds.isdisjoint(_NESTED):
@@ -80,20 +85,28 @@ def _open(prefix: Path, data: Sequence[Record], opened: Opened) -> None:
             opened.arrays[path] = values if uniform else [v if type(v) is list else None for v in values]
         if dict in kinds:
             objects = values if kinds == {dict} else [v if type(v) is dict else {} for v in values]
-            _open(path, objects, opened)
+            if not _open(path, objects, opened, fields_max):
+                return False
+    return True
 
 
-def take_apart(data: Sequence[Record]) -> dict[str, Values]:
-    """Return the fields of records. Records that all have the same fields, as is usual, cost a third."""
+def take_apart(data: Sequence[Record], fields_max: int) -> dict[str, Values] | None:
+    """
+    Return the fields of records, None when they are more than `fields_max`.
+
+    Records that all have the same fields, as is usual, cost a third.
+    """
     if not data:
         return {}
     names = tuple(data[0])
-    if set(map(len, data)) == {len(names)}:
+    if set(map(len, data)) == {len(names)} and len(names) <= fields_max:
         try:
             return {name: [record[name] for record in data] for name in names}
         except KeyError:
             pass  # as many fields in each, but not the same ones
     every = dict.fromkeys(chain.from_iterable(data))
+    if len(every) > fields_max:
+        return None
     return {name: [record.get(name) for record in data] for name in every}
 
 
