@@ -246,6 +246,16 @@ def test_a_subtable_whose_name_is_too_long_costs_only_its_elements() -> None:
     assert ["Table name cars__long_name is too long for DuckDB"] == [reason for reason, _ in rejections(load)]
 
 
+def test_a_key_whose_name_leaves_no_room_in_subtables_costs_only_the_elements() -> None:
+    """No warehouse is left to cut the name. (L75)"""
+    short = replace(DUCKDB_LIKE, column_name_max=20)
+    load = prepared(arrival({"identifying": 1, "a": [1, 2]}, keys=("identifying",)), capabilities=short)
+    assert [{"identifying": 1}] == rows_of(load)
+    assert ["Column name _sdc_source_key_identifying is too long for DuckDB"] == [
+        reason for reason, _ in rejections(load)
+    ]
+
+
 def test_a_subtable_with_too_many_columns_costs_only_its_elements() -> None:
     """As for a table, but the record loads. (L13, L75)"""
     wide = {f"c{number}": number for number in range(DUCKDB_LIKE.columns_max)}

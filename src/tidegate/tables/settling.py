@@ -112,7 +112,12 @@ def _usable(target: Target, frames: Frames) -> list[Frame]:
     """Return the frames whose rows have a place; elements whose table would be another's have none."""
     usable = frames.frames[:1]
     names: set[str] = set()
+    long = target.long_source_key()
     for frame in frames.frames[1:]:
+        if long is not None:
+            reason = reasons.column_too_long(long, target.capabilities.display_name)
+            frames.dropped += [(top, reason) for top in frame.tops]
+            continue
         name = identity(frame.name, target.capabilities)
         if name not in names and target.may_fill(frame.name, len(frame.levels)):
             names.add(name)

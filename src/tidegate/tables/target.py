@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tidegate.tables.capabilities import Capabilities
 from tidegate.tables.model import Table
-from tidegate.tables.naming import identity, name_column
+from tidegate.tables.naming import identity, length, name_column
 from tidegate.tables.system import GENERATED_KEY, level_name, source_key_name
 
 
@@ -44,6 +44,14 @@ class Target:
         """Tell whether elements may go to a table of this name: to none yet, or to a subtable of this one."""
         there = self.subtable(name)
         return there is None or (self._is_ours(there) and len(there.key_columns) == self._keys() + depth)
+
+    def long_source_key(self) -> str | None:
+        """Return a key whose name leaves no room for that of a subtable's column, None when there is none."""
+        # A column's limit leaves room for a type's suffix, which keys never get.
+        name_max = self.capabilities.column_name_max + len("__xx")
+        names = (name_column(each, self.capabilities).text for each in self.key_names)
+        keys = (source_key_name(each) for each in names)
+        return next((each for each in keys if length(each, self.capabilities) > name_max), None)
 
     def _is_ours(self, table: Table) -> bool:
         """Tell whether a table is one of our subtables, made for the keys that we have."""
