@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.conformance.control_stores import KINDS
-from tidegate.control import accounts, audit, connect_tokens, destinations, loads, setup, sources, tokens
+from tidegate.control import (
+    accounts,
+    audit,
+    connect_tokens,
+    destinations,
+    loads,
+    setup,
+    sources,
+    tokens,
+    usage,
+)
 from tidegate.control.accounts import Account
 from tidegate.control.loads import LoadReport
 from tidegate.control.schema_names import RULE
@@ -462,6 +473,31 @@ def test_pruning_is_bounded_and_spares_each_tables_newest(store: Store, source: 
         left = [(each.table_name, each.rows_loaded) for each in loads.latest(conn, 99)]
         assert [("often", 9), ("often", 8), ("often", 7), ("seldom", 1)] == left
         assert 0 == loads.prune(conn, kept_max=3)
+
+
+# --- Usage ----------------------------------------------------------------------------------------------
+
+
+def test_rows_are_counted_by_source_table_and_day(store: Store, source: Source) -> None:
+    """Loads add up to their UTC day; what loaded nothing makes no line; other sources stand apart. (C26)"""
+    midnight = LONG_AGO.replace(hour=0, minute=0, second=0)
+    ends = (midnight - timedelta(milliseconds=1), midnight, midnight + timedelta(hours=23))
+    with store.writing() as conn:
+        other = sources.create(conn, source.client_id, "Other")
+        loads.add(conn, [replace(report(source, "orders", 1), finished_at=each) for each in ends])
+        loads.add(conn, [replace(report(source, "orders", 5), finished_at=ends[1], rows_rejected=2)])
+        loads.add(conn, [replace(report(other, "cars", 3), finished_at=ends[1]), report(other, "none", 0)])
+        loads.prune(conn, kept_max=0)
+        day = midnight.date()
+        assert [
+            (day, source.id, "orders", 7, 2),
+            (day, other.id, "cars", 3, 0),
+            (day - timedelta(days=1), source.id, "orders", 1, 0),
+        ] == [
+            (each.day, each.source_id, each.table_name, each.rows_loaded, each.rows_rejected)
+            for each in usage.list_(conn, since=day - timedelta(days=1))
+        ]
+        assert ["cars"] == [each.table_name for each in usage.list_(conn, since=day, source_id=other.id)]
 
 
 # --- The audit log --------------------------------------------------------------------------------------

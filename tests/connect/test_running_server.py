@@ -62,6 +62,10 @@ def test_a_source_is_made_used_rotated_paused_and_deleted(product: Product, conn
     ids = {row["id"] for row in product.rows("SELECT id FROM guide.orders")}
     assert {1, 2, 5} <= ids
     (load,) = connect.get(f"/v4/{product.client_id}/loads").json()["data"]
+    counted = json.loads(product.run("usage", "--source", "guide", "--json").stdout)
+    assert {("guide", "orders")} == {(each["source"], each["table_name"]) for each in counted}
+    assert sum(each["rows_loaded"] for each in counted) >= 3
+    assert "guide" in product.run("usage", "--days", "2").stdout
     assert ("guide", "orders", None) == (load["source_name"], load["stream_name"], load["error_state"])
     connect.delete(path).raise_for_status()
     wait_until(lambda: 401 == push(product, second["access_token"], 6), within_s=5, what="the end")

@@ -31,6 +31,7 @@ from tidegate.cli import (
     sql,
     status,
     tokens,
+    usage,
 )
 from tidegate.cli.context import err_console, print_json
 from tidegate.errors import TidegateError
@@ -57,6 +58,7 @@ app.add_typer(tokens.app, name="tokens")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(destinations.app, name="destinations")
 app.add_typer(connect_tokens.app, name="connect-tokens")
+app.command("usage")(usage.usage)
 app.command("audit")(audit.audit)
 app.command("config")(config.config)
 

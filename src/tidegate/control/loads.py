@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
+from tidegate.control import usage
 from tidegate.control.schema import loads
 
 KEPT_MAX = 10_000
@@ -37,9 +38,18 @@ _COLUMNS = tuple(LoadReport.__dataclass_fields__)
 
 
 def add(conn: Connection, reports: Sequence[LoadReport]) -> None:
-    """Keep reports, in the order given. Nothing is written for none."""
+    """Keep reports, in the order given, and count their rows to the day. Nothing is written for none."""
     if reports:
         conn.execute(insert(loads), [{name: getattr(each, name) for name in _COLUMNS} for each in reports])
+    for each in reports:
+        usage.add(
+            conn,
+            each.source_id,
+            each.table_name,
+            each.finished_at,
+            rows_loaded=each.rows_loaded,
+            rows_rejected=each.rows_rejected,
+        )
 
 
 def latest(

@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     ForeignKey,
     Index,
     Integer,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration; a store that says so is opened without importing Alembic."""
 
 metadata = MetaData(
@@ -195,4 +196,14 @@ rejected_marks = Table(
     Column("state", String(16), nullable=False),
     Column("marked_at", Instant, nullable=False),
     Column("command", Text, nullable=False),
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("source_id", ForeignKey("sources.id"), primary_key=True),
+    Column("table_name", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("rows_loaded", BigInteger, nullable=False),
+    Column("rows_rejected", BigInteger, nullable=False),
 )
