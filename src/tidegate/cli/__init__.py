@@ -26,6 +26,7 @@ from tidegate.cli import (
     push,
     rejected,
     replay,
+    script,
     serve,
     sources,
     sql,
@@ -58,6 +59,7 @@ app.add_typer(tokens.app, name="tokens")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(destinations.app, name="destinations")
 app.add_typer(connect_tokens.app, name="connect-tokens")
+app.command("script")(script.script)
 app.command("usage")(usage.usage)
 app.command("audit")(audit.audit)
 app.command("config")(config.config)
