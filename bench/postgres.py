@@ -10,9 +10,10 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
+from bench.plan import Expected
 from bench.programs import Failed
 from tests.conformance import postgres_server
-from tests.conformance.postgres_server import PASSWORD, ROLE, PostgresServer
+from tests.conformance.postgres_server import ROLE, PostgresServer
 
 CONDITIONS = "PostgreSQL with fsync and its own defaults, files in the system's temporary folder"
 DURABLE = {
@@ -32,24 +33,18 @@ class Database:
 
     def __init__(self, server: PostgresServer) -> None:
         self.server = server
-        self.address = server.new_database()
-        self.name = self.address.rpartition("/")[2]
+        self._address = server.new_database()
+        self.name = self._address.rpartition("/")[2]
 
     @property
     def url(self) -> str:
         """The address as the product and libpq take it."""
-        return f"postgresql://{self.address}"
+        return f"postgresql://{self._address}"
 
     @property
-    def parts(self) -> dict[str, str | int]:
-        """The address in parts, for programs whose settings are parts."""
-        return {
-            "host": "127.0.0.1",
-            "port": self.server.port,
-            "user": ROLE,
-            "password": PASSWORD,
-            "database": self.name,
-        }
+    def address(self) -> str:
+        """The same, for scripts."""
+        return self.url
 
     def empty(self) -> None:
         """Drop it with all that is in it and make it anew, and have the server write all out."""
@@ -61,7 +56,29 @@ class Database:
 
     def connect(self) -> psycopg.Connection[tuple[object, ...]]:
         """Connect as the server's owner."""
-        return self.server.admin(self.address)
+        return self.server.admin(self._address)
+
+    def held(self, who: str) -> Expected:
+        """Return what it holds of the orders. Errors: Failed when there is no such table."""
+        with self.connect() as connection:
+            schemas = connection.execute(
+                "SELECT table_schema FROM information_schema.tables"
+                " WHERE table_name = 'orders' AND table_schema NOT LIKE '%staging%'"
+            ).fetchall()
+            if not schemas:
+                raise Failed(f"{who} made no table")
+            schema = Identifier(str(schemas[0][0]))
+            found = connection.execute(
+                SQL("SELECT count(*), coalesce(sum(quantity), 0) FROM {}.orders").format(schema)
+            )
+            rows, quantity = (int(str(each)) for each in found.fetchall()[0])
+            lines = SQL("{}.orders__lines").format(schema)
+            named = connection.execute("SELECT to_regclass(%s)", [lines.as_string(connection)]).fetchall()
+            elements = 0
+            if named[0][0] is not None:
+                counted = connection.execute(SQL("SELECT count(*) FROM {}").format(lines))
+                elements = int(str(counted.fetchall()[0][0]))
+        return Expected(rows=rows, quantity=quantity, elements=elements)
 
 
 @contextmanager

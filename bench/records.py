@@ -16,6 +16,9 @@ FIRST_SEQUENCE = 1_700_000_000_000_000_000
 UPDATES_SHARE = 0.2
 """The share of records that change an earlier row: an upsert that never meets its key proves little."""
 
+NESTED_ELEMENTS = 3
+"""How many objects the array of a nested record has."""
+
 WORDS = ("tide", "harbour", "lantern", "granite", "willow", "copper", "meadow", "anchor", "ember", "quarry")
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -84,7 +87,7 @@ def nested(count: int) -> Iterator[Record]:
                     "count": place,
                     "price": chance.randrange(9_999) / 100,
                 }
-                for place in range(3)
+                for place in range(NESTED_ELEMENTS)
             ],
         }
 
@@ -122,11 +125,13 @@ def batch_body(
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-def batch_bodies(records: Iterator[Record], *, first: int = 0) -> Iterator[bytes]:
+def batch_bodies(
+    records: Iterator[Record], *, first: int = 0, schema: Record = FLAT_SCHEMA
+) -> Iterator[bytes]:
     """Yield bodies of `BODY_RECORDS` records, with sequences from `first` on."""
     number = first
     while chunk := [record for _, record in zip(range(BODY_RECORDS), records, strict=False)]:
-        yield batch_body(chunk, FIRST_SEQUENCE + number)
+        yield batch_body(chunk, FIRST_SEQUENCE + number, schema=schema)
         number += len(chunk)
 
 

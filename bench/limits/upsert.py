@@ -36,8 +36,16 @@ COLUMNS = pa.schema(
 )
 CREATE = (
     "CREATE TABLE orders (id BIGINT NOT NULL, customer VARCHAR, email VARCHAR, city VARCHAR, status VARCHAR,"
-    " quantity BIGINT, amount DOUBLE, paid BOOLEAN, note VARCHAR, updated_at TIMESTAMPTZ, sequence BIGINT)"
+    " quantity BIGINT, amount DOUBLE, paid BOOLEAN, note VARCHAR, updated_at TIMESTAMPTZ,"
+    "{nested} sequence BIGINT)"
 )
+NESTED = " address__street VARCHAR, address__zip VARCHAR,"
+NESTED_COLUMNS = pa.schema([*COLUMNS, ("address__street", pa.string()), ("address__zip", pa.string())])
+CREATE_LINES = (
+    "CREATE TABLE orders__lines (order_id BIGINT NOT NULL, place BIGINT NOT NULL, sku VARCHAR, count BIGINT,"
+    " price DOUBLE)"
+)
+Message = dict[str, Any]
 
 
 def loads(path: Path, load_bytes: int) -> Iterator[list[bytes]]:
@@ -55,34 +63,72 @@ def loads(path: Path, load_bytes: int) -> Iterator[list[bytes]]:
         yield group
 
 
-def columns(bodies: Sequence[bytes]) -> pa.Table:
-    """Return the newest version of each row of these bodies, typed."""
+def is_nested(path: Path) -> bool:
+    """Tell whether a file's records have an object and an array."""
+    with path.open("rb") as file:
+        return b'"address"' in file.readline()
+
+
+def newest_of(bodies: Sequence[bytes]) -> list[Message]:
+    """Return the newest message for each key."""
     decoder = msgspec.json.Decoder()
-    newest: dict[int, dict[str, Any]] = {}
+    newest: dict[int, Message] = {}
     for body in bodies:
         for message in decoder.decode(body)["messages"]:
             newest[message["data"]["id"]] = message
-    data = [message["data"] for message in newest.values()]
-    table = pa.Table.from_pylist(data, schema=COLUMNS)
+    return list(newest.values())
+
+
+def columns(newest: Sequence[Message], *, nested: bool) -> pa.Table:
+    """Return the rows of these messages, typed."""
+    data = [message["data"] for message in newest]
+    if nested:
+        for each in data:
+            address = each["address"]
+            each["address__street"], each["address__zip"] = address["street"], address["zip"]
+    table = pa.Table.from_pylist(data, schema=NESTED_COLUMNS if nested else COLUMNS)
     moments = pc.cast(table["updated_at"], pa.timestamp("us", tz="UTC"))
-    sequences = pa.array([message["sequence"] for message in newest.values()], pa.int64())
+    sequences = pa.array([message["sequence"] for message in newest], pa.int64())
     return table.set_column(9, "updated_at", moments).append_column("sequence", sequences)
+
+
+def lines_of(newest: Sequence[Message]) -> pa.Table:
+    """Return the elements of these messages' arrays, typed."""
+    data = [message["data"] for message in newest]
+    lines = [line for each in data for line in each["lines"]]
+    return pa.table(
+        {
+            "order_id": pa.array([each["id"] for each in data for _ in each["lines"]], pa.int64()),
+            "place": pa.array([place for each in data for place in range(len(each["lines"]))], pa.int64()),
+            "sku": pa.array([line["sku"] for line in lines], pa.string()),
+            "count": pa.array([line["count"] for line in lines], pa.int64()),
+            "price": pa.array([line["price"] for line in lines], pa.float64()),
+        }
+    )
 
 
 def main() -> None:
     """Load every body and print how long it took."""
     path, warehouse, load_bytes = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     rows = 0
+    nested = is_nested(path)
     begun = time.perf_counter()
     conn = duckdb.connect(warehouse)
-    conn.execute(CREATE)
+    conn.execute(CREATE.format(nested=NESTED if nested else ""))
+    if nested:
+        conn.execute(CREATE_LINES)
     for group in loads(path, load_bytes):
-        incoming = columns(group)
+        newest = newest_of(group)
+        incoming = columns(newest, nested=nested)
         rows += incoming.num_rows
         conn.register("incoming", incoming)
         conn.execute("BEGIN")
         conn.execute("DELETE FROM orders USING incoming WHERE orders.id = incoming.id")
         conn.execute("INSERT INTO orders SELECT * FROM incoming")
+        if nested:
+            conn.register("incoming_lines", lines_of(newest))
+            conn.execute("DELETE FROM orders__lines USING incoming WHERE order_id = incoming.id")
+            conn.execute("INSERT INTO orders__lines SELECT * FROM incoming_lines")
         conn.execute("COMMIT")
         conn.unregister("incoming")
     conn.close()

@@ -17,9 +17,10 @@ class NotInstalled(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """One other product: what to install, and the script that drives it."""
+    """One other product: what to install, and the script that drives it; `name` is its environment's."""
 
     name: str
+    short: str
     requirements: tuple[str, ...]
     script: Path
 
@@ -33,13 +34,28 @@ HERE = Path(__file__).parent
 # The warehouse library is the same as the product's, so that what differs is the loading.
 DLT = Peer(
     name="dlt",
+    short="dlt",
     requirements=("dlt[duckdb,parquet]==1.31.0", "duckdb==2.0.0", "pyarrow==26.0.1"),
     script=HERE / "dlt_duckdb.py",
 )
 TARGET_DUCKDB = Peer(
     name="target-duckdb",
+    short="target-duckdb",
     requirements=("target-duckdb==0.8.0", "duckdb==2.0.0"),
     script=HERE / "singer_duckdb.py",
+)
+
+DLT_POSTGRESQL = Peer(
+    name="dlt-postgresql",
+    short="dlt",
+    requirements=("dlt[postgres]==1.31.0",),
+    script=HERE / "dlt_postgresql.py",
+)
+TARGET_POSTGRES = Peer(
+    name="target-postgres",
+    short="target-postgres",
+    requirements=("meltanolabs-target-postgres==0.8.1",),
+    script=HERE / "singer_postgresql.py",
 )
 
 
