@@ -139,3 +139,15 @@ def test_the_audit_log_says_who_it_was(product: Product, connect: httpx.Client) 
     assert f"Connect API access token {token_id}" == created["actor"]
     assert ("source deleted", True) == (deleted["action"], deleted["actor"].startswith("command by "))
     assert "deleted" in product.run("audit").stdout
+
+
+def test_a_source_chooses_its_destination_by_command(product: Product) -> None:
+    """Its own account's alone; another's is as if there were none. (C17, C21)"""
+    account = ("--account", str(product.client_id), "--json")
+    url = f"duckdb:///{product.data_dir / 'chosen.duckdb'}"
+    made = json.loads(product.run("destinations", "create", url, *account).stdout)
+    chosen = ("sources", "create", "Chooser", "--destination", str(made["id"]))
+    assert made["id"] == json.loads(product.run(*chosen, *account).stdout)["destination_id"]
+    other = json.loads(product.run("accounts", "create", "Elsewhere", "--json").stdout)["client_id"]
+    refused = product.run(*chosen, "--account", str(other), check=False)
+    assert (4, True) == (refused.returncode, "destination not found" in refused.stderr)

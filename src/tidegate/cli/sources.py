@@ -59,6 +59,10 @@ def create(
         str | None, typer.Option("--schema", help="Schema for its tables; otherwise made from the name.")
     ] = None,
     *,
+    destination: Annotated[
+        int | None,
+        typer.Option(metavar="ID", help="Destination to load to.", show_default="the account's default"),
+    ] = None,
     account: AccountOption = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -67,7 +71,8 @@ def create(
     from tidegate.control import sources, tokens
 
     with open_store(settings_for(data_dir)) as store, store.writing() as conn:
-        source = sources.create(conn, chosen_account(conn, account).client_id, display_name, schema)
+        client_id = chosen_account(conn, account).client_id
+        source = sources.create(conn, client_id, display_name, schema, destination_id=destination)
         _, secret = tokens.create(conn, source.id)
     if as_json:
         print_json(_object(source) | {"access_token": secret})
