@@ -140,7 +140,7 @@ class Contest:
         """Make sure that the warehouse holds the newest version of every row, once. Errors: Failed."""
         found, expected = self.warehouse.held(who), self.files.expected
         if found != expected:
-            raise Failed(f"{who} holds {found}, not {expected}")
+            raise Failed(f"{who} holds {_words(found)}, not {_words(expected)}")
 
 
 @dataclass(slots=True)
@@ -174,7 +174,7 @@ class PeerRuns:
         """A few wrong rows are a flaw to tell of; many mean that it did not do the work."""
         expected, title = self.contest.files.expected, self.rival.peer.title
         if found != expected:
-            self.flaw = f"{title} holds {found}, not {expected}"
+            self.flaw = f"{title} holds {_words(found)}, not {_words(expected)}"
         if abs(found.rows - expected.rows) > expected.rows * FLAWED_SHARE_MAX:
             raise Failed(self.flaw)
 
@@ -188,3 +188,7 @@ class PeerRuns:
         return at_least(
             id_, what, "records/s", least, ours, self.rates, records=contest.files.records, **flaw
         )
+
+
+def _words(held: Expected) -> str:
+    return f"{held.rows} rows (sum {held.quantity}, {held.elements} elements)"

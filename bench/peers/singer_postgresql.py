@@ -15,7 +15,7 @@ from target_postgres.target import TargetPostgres  # type: ignore[import-not-fou
 
 
 def main() -> None:
-    """Give it the file of Singer messages as its standard input."""
+    """Give it the file of Singer messages."""
     messages, address = Path(sys.argv[1]), urlsplit(sys.argv[2])
     settings = {
         "host": address.hostname,
@@ -29,9 +29,9 @@ def main() -> None:
         json.dump(settings, config)
         config.flush()
         begun = time.perf_counter()
-        with messages.open("rb") as given, contextlib.redirect_stdout(io.StringIO()):
-            sys.stdin = io.TextIOWrapper(given, encoding="utf-8")
-            TargetPostgres.cli(["--config", config.name], standalone_mode=False)
+        with contextlib.redirect_stdout(io.StringIO()):
+            # It takes hold of standard input when it is imported; a path it reads in the same way.
+            TargetPostgres.cli(["--config", config.name, "--input", str(messages)], standalone_mode=False)
         seconds = time.perf_counter() - begun
     json.dump({"seconds": seconds}, sys.stdout)
 
