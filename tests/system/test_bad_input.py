@@ -134,7 +134,7 @@ def push_body(data: bytes, *, table_name: bytes = b'"bad"', count: int = 1) -> b
 def batch_body(schema: Any, data: Any) -> bytes:
     """Return a batch body of one record."""
     message = {"action": "upsert", "sequence": 1, "data": data}
-    body = {"table_name": "bad", "schema": schema, "messages": [message]}
+    body = {"table_name": "bad_batch", "schema": schema, "messages": [message]}
     return json.dumps(body).encode()
 
 

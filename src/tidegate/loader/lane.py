@@ -166,6 +166,8 @@ class Lane:
         }
         self._hold()
         done = load_entries(self._destination, reading.entries, load, sources, log=self._log)
+        if only is not None and done.progress == self._progress:
+            return  # as held as before; nothing to tell
         self._progress = done.progress
         crash_point("loader after load")
         self._note_done(done, reading, started_at_ms, time.perf_counter() - begun)
