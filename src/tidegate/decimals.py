@@ -27,6 +27,8 @@ EXPONENT_DIGITS_MAX = 500
 _DOUBLE_DIGITS = 17
 _LITERAL_CHARS_SURE = 16  # a point or an exponent, and so at most 15 digits: every double keeps these
 _SHOWN_CHARS = 40
+_SHORT_CHARS = 100
+_SHORT_EXPONENT = EXPONENT_DIGITS_MAX - _SHORT_CHARS - 1
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?").fullmatch
 _EXPONENT = re.compile("[eE]").search
 
@@ -91,6 +93,8 @@ def _decimal(literal: str) -> Decimal | None:
         exact = Decimal(literal)
     except InvalidOperation:
         return None
+    if len(literal) <= _SHORT_CHARS and -_SHORT_EXPONENT < exact.adjusted() < _SHORT_EXPONENT:
+        return exact  # within the bounds, whatever its digits are
     exponent = int(exact.as_tuple().exponent)
     digits = max(exact.adjusted() + 1, 1) + max(-exponent, 0)
     digits_max = EXPONENT_DIGITS_MAX if exact and _EXPONENT(literal) else DIGITS_MAX

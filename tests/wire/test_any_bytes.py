@@ -171,7 +171,7 @@ def test_the_short_way_of_push_takes_only_what_the_careful_way_takes(body: bytes
 def test_the_short_way_of_batch_takes_only_what_the_careful_way_takes(body: bytes) -> None:
     """The outcome is that of the careful way, for every body and schema."""
     schemas = SchemaCache(schemas_max=1, schema_bytes_max=10_000, cached_bytes_max=10_000)
-    careful = outcome(lambda: batch_rules.check_values(decode_exact(body), schemas))
+    careful = outcome(lambda: batch_rules.check_values(decode_exact(body), schemas, body))
     assert careful == outcome(lambda: BatchChecker().check(body))
 
 

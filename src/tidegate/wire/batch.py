@@ -28,7 +28,8 @@ from tidegate.wire.bounds import (
     nested_opens,
 )
 from tidegate.wire.decode import decode_as, decode_exact, text_of
-from tidegate.wire.schemas import SchemaCache
+from tidegate.wire.pieces import PIECE_BYTES, first_with_too_many_points, hold_weight, pieces
+from tidegate.wire.schemas import CompiledSchema, SchemaCache
 
 
 class Message(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -56,11 +57,29 @@ class _BodyToCheck(_Body):
     schema: msgspec.Raw
 
 
+class _CutMessage(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A message whose data stays bytes."""
+
+    action: Literal["upsert", "activate_version", "switch_view"]
+    sequence: int
+    data: msgspec.Raw | UnsetType = UNSET
+    time_extracted: str | UnsetType = UNSET
+
+
+class _BodyToCut(_Body):
+    """A large body, whose records become objects a few at a time."""
+
+    schema: msgspec.Raw
+    messages: list[_CutMessage]  # type: ignore[assignment]  # the same but for data
+
+
 class _BodyToRead(_Body):
     schema: dict[str, Any]
 
 
 _TO_CHECK = msgspec.json.Decoder(_BodyToCheck, float_hook=exact_number)
+_TO_CUT = msgspec.json.Decoder(_BodyToCut)
+_DATA = msgspec.json.Decoder(list[dict[str, Any]], float_hook=exact_number)
 _TO_READ = msgspec.json.Decoder(_BodyToRead, float_hook=exact_number)
 _KEY_KINDS = frozenset((str, int, float, bool, Decimal))
 
@@ -90,9 +109,10 @@ class BatchChecker:
         Errors: MalformedBody, BatchRefused.
         """
         text = text_of(body)
-        count = self._short_way(text)
+        count = self._short_way(text) if len(text) <= PIECE_BYTES else self._in_pieces(text)
         if count is None:
-            count = batch_rules.check_values(decode_exact(text), self._schemas)
+            hold_weight(text)
+            count = batch_rules.check_values(decode_exact(text), self._schemas, text)
         return count
 
     def _short_way(self, text: bytes) -> int | None:
@@ -105,12 +125,41 @@ class BatchChecker:
         data = [message.data for message in body.messages if message.action == "upsert"]
         if (
             schema is None
+            or not schema.is_affordable(text, len(data))
             or not schema.properties.issuperset(key_names)
-            or not all(_key_holds(name, data) for name in key_names)
             or not _data_holds(text, body, data)
-            or not schema.are_surely_valid(data)
+            or not _surely_hold(data, key_names, schema)
         ):
             return None
+        return len(body.messages)
+
+    def _in_pieces(self, text: bytes) -> int | None:
+        """
+        Check a large body, the short way or the careful way for each piece of it.
+
+        Shape: as `_short_way`. Errors: BatchRefused, MalformedBody.
+        """
+        body = decode_as(_TO_CUT, text)
+        if body is None or not _envelope_holds(body):
+            return None
+        schema = self._schemas.get(bytes(body.schema))
+        if schema is None:
+            return None
+        key_names = body.key_names or ()
+        places = [place for place, message in enumerate(body.messages) if message.action == "upsert"]
+        cut = [each.data for each in body.messages if isinstance(each.data, msgspec.Raw)]
+        schema.hold_affordable(text, len(cut))
+        batch_rules.check_key_names(key_names, schema)
+        if (number := first_with_too_many_points(cut)) is not None:
+            batch_rules.refuse_points(places[number])
+        for begin, data in pieces(cut, _DATA):
+            if data is None:
+                return None
+            check_depth(data)
+            small = all(data_points(each) <= DATA_POINTS_MAX for each in data)
+            if not small or not _surely_hold(data, key_names, schema):
+                for number, each in enumerate(data, begin):
+                    batch_rules.check_record(places[number], each, key_names, schema)
         return len(body.messages)
 
 
@@ -146,6 +195,11 @@ def _envelope_holds(body: _Body) -> bool:
         else (message.data is UNSET and message.time_extracted is UNSET)
         for message in messages
     )
+
+
+def _surely_hold(data: Sequence[Any], key_names: Sequence[str], schema: CompiledSchema) -> bool:
+    """Tell whether records keep the rules about keys and their schema; False when unsure."""
+    return all(_key_holds(name, data) for name in key_names) and schema.are_surely_valid(data)
 
 
 def _key_holds(name: str, data: Sequence[Any]) -> bool:

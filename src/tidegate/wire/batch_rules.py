@@ -44,18 +44,21 @@ _UPSERT = {"action": "String", "sequence": "Integer", "data": "JSONObject", "tim
 _PYTHON = {"String": str, "JSONObject": dict, "JSONArray": list, "Integer": int}
 
 
-def check_values(values: Any, schemas: SchemaCache) -> int:
+def check_values(values: Any, schemas: SchemaCache, text: bytes) -> int:
     """
     Check a decoded batch body in the documented order and return how many messages it has.
+
+    Shape: `text` is the body, by whose size the work is bounded.
 
     Errors: BatchRefused, MalformedBody when data is nested too deeply.
     """
     check_envelope(values)
     schema = schemas.compile(values["schema"])
-    _check_key_names(values.get("key_names", ()), schema)
+    schema.hold_affordable(text, len(values["messages"]))
+    check_key_names(values.get("key_names", ()), schema)
     for place, message in enumerate(values["messages"]):
         if message["action"] == "upsert":
-            _check_record(place, message["data"], values.get("key_names", ()), schema)
+            check_record(place, message["data"], values.get("key_names", ()), schema)
     return len(values["messages"])
 
 
@@ -142,17 +145,21 @@ def _message_violations(
     return found
 
 
-def _check_key_names(key_names: Sequence[str], schema: CompiledSchema) -> None:
+def check_key_names(key_names: Sequence[str], schema: CompiledSchema) -> None:
+    """Hold that every key is a property of the schema. Errors: BatchRefused."""
     for name in key_names:
         if name not in schema.properties:
             said = f"key [{shown(name)}] is not a property of the schema"
             _refuse(f"Request failed validation:#/key_names: {said}")
 
 
-def _check_record(place: int, data: dict[str, Any], key_names: Sequence[str], schema: CompiledSchema) -> None:
+def check_record(place: int, data: dict[str, Any], key_names: Sequence[str], schema: CompiledSchema) -> None:
+    """Check one upsert's data in the documented order. Errors: BatchRefused."""
     for name in key_names:
         if data.get(name) is None:
             _refuse(f"Record is missing key property {shown(name)}")
+    if data_points(data) > DATA_POINTS_MAX:
+        refuse_points(place)
     if not schema.is_valid(data):
         text = violations_text(schema.violations(data))
         _refuse(f"Record {place} did not conform to schema: {text}")
@@ -161,5 +168,8 @@ def _check_record(place: int, data: dict[str, Any], key_names: Sequence[str], sc
             _refuse(f"Record key property {shown(name)} must be a scalar value")
         if isinstance(data[name], str) and len(data[name]) > KEY_CHARS_MAX:
             _refuse(f"String keys cannot be longer than {KEY_CHARS_MAX} characters")
-    if data_points(data) > DATA_POINTS_MAX:
-        _refuse(f"Record {place} cannot contain more than {DATA_POINTS_MAX} data points")
+
+
+def refuse_points(place: int) -> NoReturn:
+    """Refuse the record at a place for its data points. Errors: BatchRefused."""
+    _refuse(f"Record {place} cannot contain more than {DATA_POINTS_MAX} data points")

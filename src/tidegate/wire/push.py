@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from tidegate.decimals import double_number
+from tidegate.errors import RecordsRefused
 from tidegate.records import Batch
 from tidegate.wire import push_rules
 from tidegate.wire.bounds import (
@@ -26,9 +28,28 @@ from tidegate.wire.bounds import (
 )
 from tidegate.wire.content import TRANSIT
 from tidegate.wire.decode import decode_as, decode_doubles, text_of
+from tidegate.wire.pieces import PIECE_BYTES, first_with_too_many_points, hold_weight, pieces
 from tidegate.wire.push_rules import PushRecord, keys_hold
 from tidegate.wire.transit_records import transit_records, transit_values
 
+
+class _CutRecord(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A record whose data stays bytes until its turn comes."""
+
+    client_id: int
+    table_name: str
+    sequence: int
+    action: push_rules.Action
+    key_names: list[str] | None = None
+    data: msgspec.Raw | UnsetType = UNSET
+    table_version: int | None = None
+    namespace: str | None = None
+    time_extracted: str | None = None
+    bookmark_names: list[str] | None = None
+
+
+_CUT = msgspec.json.Decoder(list[_CutRecord])
+_DATA = msgspec.json.Decoder(list[dict[str, Any] | None], float_hook=double_number)
 _RECORDS = msgspec.json.Decoder(list[PushRecord], float_hook=double_number)
 
 
@@ -39,9 +60,40 @@ def check_push(body: bytes, media_type: str, client_id: int) -> int:
     Shape: `client_id` is the account's id of the access token. Errors: MalformedBody, ArrayExpected,
     RecordCountOutOfBounds, ClientIdMissing, ClientMismatch, RecordsRefused.
     """
+    if media_type != TRANSIT and len(body) > PIECE_BYTES:
+        count = _in_pieces(text_of(body), client_id)
+        if count is not None:
+            return count
+        hold_weight(body)
     records = _short_way(body, media_type)
     if records is None or {record.client_id for record in records} != {client_id}:
         records = push_rules.read_records(_values(body, media_type), client_id)
+    return len(records)
+
+
+def _in_pieces(text: bytes, client_id: int) -> int | None:
+    """
+    Return how many records a large JSON body has when they keep every rule; None when unsure.
+
+    Errors: RecordsRefused for a record that is too large to be looked at, MalformedBody for one too deep.
+    """
+    records = decode_as(_CUT, text)
+    if records is None or not 1 <= len(records) <= RECORDS_MAX:
+        return None
+    if {record.client_id for record in records} != {client_id}:
+        return None
+    upserts = [record for record in records if record.action == "upsert"]
+    cut = [record.data for record in upserts if isinstance(record.data, msgspec.Raw)]
+    if len(cut) < len(upserts) or not all(_holds(each, None) for each in records if each.action != "upsert"):
+        return None
+    if first_with_too_many_points(cut) is not None:
+        raise RecordsRefused([{"data": [push_rules.TOO_MANY_POINTS]}])
+    for begin, data in pieces(cut, _DATA):
+        if data is None or not all(map(_holds, upserts[begin:], data)):
+            return None
+        check_depth(data)
+        if any(data_points(each or {}) > DATA_POINTS_MAX for each in data):
+            return None
     return len(records)
 
 
@@ -54,7 +106,7 @@ def read_push(body: bytes, media_type: str) -> list[Batch]:
     Errors: a Refusal when the body was never accepted.
     """
     records = _decoded(body, media_type)
-    if records is None or not all(map(_holds, records)):
+    if records is None or not all(_holds(record, record.data) for record in records):
         records = push_rules.read_records(_values(body, media_type), None)
     return _batches(records)
 
@@ -71,7 +123,11 @@ def _decoded(body: bytes, media_type: str) -> list[PushRecord] | None:
 def _short_way(body: bytes, media_type: str) -> list[PushRecord] | None:
     """Return the records when they keep every rule but those about `client_id`; None when unsure."""
     records = _decoded(body, media_type)
-    if records is None or not 1 <= len(records) <= RECORDS_MAX or not all(map(_holds, records)):
+    if (
+        records is None
+        or not 1 <= len(records) <= RECORDS_MAX
+        or not all(_holds(record, record.data) for record in records)
+    ):
         return None
     return records if _data_holds(body, records) else None
 
@@ -88,7 +144,7 @@ def _data_holds(text: bytes, records: Sequence[PushRecord]) -> bool:
     return max(map(len, data), default=0) <= DATA_POINTS_MAX
 
 
-def _holds(record: PushRecord) -> bool:
+def _holds(record: PushRecord | _CutRecord, data: dict[str, Any] | None) -> bool:
     if not INT64_MIN <= record.sequence <= INT64_MAX or not record.table_name.strip():
         return False
     version = record.table_version
@@ -96,9 +152,9 @@ def _holds(record: PushRecord) -> bool:
         return False
     if record.action != "upsert":
         return version is not None
-    if not record.key_names or not record.data:
+    if not record.key_names or not data:
         return False
-    return keys_hold(record.key_names, record.data)
+    return keys_hold(record.key_names, data)
 
 
 def _batches(records: Sequence[PushRecord]) -> list[Batch]:

@@ -37,6 +37,8 @@ _REASONS_MAX = 100
 """Most records, and most unknown keys of one record, that one answer names."""
 
 
+TOO_MANY_POINTS = f"data cannot contain more than {DATA_POINTS_MAX} data points"
+
 Action = Literal["upsert", "switch_view", "activate_version"]
 
 
@@ -201,7 +203,7 @@ def _data(value: dict[str, Any], keys_known: bool) -> list[str]:
     if any(isinstance(each, str) and len(each) > KEY_CHARS_MAX for each in found):
         return [f"String keys cannot be longer than {KEY_CHARS_MAX} characters"]
     if data_points(data) > DATA_POINTS_MAX:
-        return [f"data cannot contain more than {DATA_POINTS_MAX} data points"]
+        return [TOO_MANY_POINTS]
     return []
 
 

@@ -16,9 +16,10 @@ from jsonschema_rs import Draft4Validator, FancyRegexOptions, ValidationError
 from tidegate.decimals import exact_number, is_decimal
 from tidegate.errors import BatchRefused
 from tidegate.instants import PLAIN_INSTANT_PATTERN, is_instant
-from tidegate.wire.bounds import DEPTH_MAX, is_too_deep
+from tidegate.wire.bounds import DEPTH_MAX, data_points, is_too_deep
 from tidegate.wire.decode import decode_as
 from tidegate.wire.keywords import HOLDERS, subschemas, with_subschemas
+from tidegate.wire.schema_cost import COST_MAX, SchemaCost, schema_cost
 from tidegate.wire.schema_work import defect_of_references
 from tidegate.wire.texts import violations_of
 from tidegate.wire.violations import Violation, pointer, shown
@@ -28,12 +29,15 @@ TYPES = frozenset(("integer", "number", "string", "boolean", "object", "array", 
 _FORMATS: dict[str, Callable[..., bool]] = {"date-time": is_instant, "singer.decimal": is_decimal}
 _PLAIN_PATTERNS = {
     "date-time": f"^(?:{PLAIN_INSTANT_PATTERN})$",
-    "singer.decimal": r"^[+-]?[0-9]{1,100}(?:\.[0-9]{1,100})?$",
+    "singer.decimal": r"^[+-]?[0-9]{1,100}(?:\.[0-9]{1,100})?(?:[eE][+-]?[0-9]{1,2})?$",
 }
 """For each format a pattern that matches only, if not all, texts of the format."""
 
-_BACKTRACKS_MAX = 10_000
-"""Steps one match of a pattern may take: 0.1 ms, so that 20,000 records cannot hold a process for long."""
+_BACKTRACKS_MAX = 1_000
+"""Steps one match of a pattern may take: 10 us, so that 20,000 records cannot hold a process for long."""
+
+_RULES_MAX = 100_000
+"""Most findings that the validator may be asked for at once; each takes a microsecond and a kilobyte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +54,29 @@ class CompiledSchema:
     is_valid: Callable[[Any], bool]
     validator: Draft4Validator
     source: Mapping[str, Any]
+    cost: SchemaCost
 
     def violations(self, data: Any) -> list[Violation]:
-        """Return what is wrong with data that is not valid, in the documented words."""
+        """
+        Return what is wrong with data that is not valid, in the documented words.
+
+        Where very many rules could be broken, only the first that is.
+        """
+        if self.cost.rules * (1 + data_points(data)) > _RULES_MAX:
+            try:
+                self.validator.validate(data)
+            except ValidationError as first:
+                return violations_of([first], data, self.source)
         return violations_of(self.validator.iter_errors(data), data, self.source)
+
+    def is_affordable(self, text: bytes, records: int) -> bool:
+        """Tell whether the schema may be asked about a body, by its bytes and how many records it has."""
+        return self.cost.of(text, records) <= COST_MAX
+
+    def hold_affordable(self, text: bytes, records: int) -> None:
+        """Hold the same. Errors: BatchRefused. Source: docs/specs/import-api.md, W52."""
+        if not self.is_affordable(text, records):
+            _refuse("too much work for this body; send fewer records in a request, or a simpler schema")
 
 
 class SchemaCache:
@@ -129,6 +152,7 @@ def compile_schema(schema: dict[str, Any]) -> CompiledSchema:
         is_valid=validator.is_valid,
         validator=validator,
         source=exact,
+        cost=schema_cost(exact),
     )
 
 

@@ -15,7 +15,9 @@ from operator import itemgetter
 from typing import Any
 
 from tidegate.errors import MalformedBody
+from tidegate.wire.bounds import DATA_POINTS_MAX
 from tidegate.wire.decode import decode_doubles, text_of
+from tidegate.wire.pieces import hold_containers
 from tidegate.wire.transit_values import SCALARS, alike_scalars, key_text, scalar, tagged
 
 CACHE_SIZE = 44 * 44
@@ -26,7 +28,13 @@ _LEVELS_MAX = 250
 _EXPANSION_MAX = 10
 """How many times its own length a body may grow by references to strings; real ones stay below 2."""
 
+_ELEMENTS_MAX = 2 * DATA_POINTS_MAX + 1
+"""A map of so many data points has so many elements: its mark, then keys and values."""
+
 _ALIKE_MIN = 3
+_PLAIN_MIN = 16
+"""An array this long is tried as a whole first: most hold one kind of scalar."""
+
 _UNCACHED = SCALARS.keys() | {"~~", "~^", "~`"}
 _LIST = {list}
 _FIRST = itemgetter(slice(0, 1))
@@ -62,6 +70,7 @@ def decode_transit(body: bytes) -> Any:
 def decode_columns(body: bytes) -> Any:
     """Decode a Transit body as above, but to `Alike` when it is an array of maps that are plainly alike."""
     text = text_of(body)
+    hold_containers(text)
     values = decode_doubles(text)
     try:
         return _Reader(_EXPANSION_MAX * len(text)).root(values)
@@ -159,6 +168,8 @@ class _Reader:
     def _list(self, node: list[Any], level: int) -> Any:
         if level > _LEVELS_MAX:
             raise MalformedBody("nested too deeply")
+        if len(node) > _ELEMENTS_MAX and level > 1:
+            raise MalformedBody(f"an array of {len(node)} elements holds more than a record may")
         first = node[0] if node else None
         if type(first) is str and first[:1] in _MARKS:
             if first == _MAP:
@@ -168,7 +179,8 @@ class _Reader:
                 if len(node) != 2:
                     raise MalformedBody(f"tag {tag[:50]!r} has {len(node) - 1} values instead of one")
                 return tagged(tag, self.value(node[1], level))
-        return [self.value(each, level) for each in node]
+        plain = self._column(node, level) if len(node) >= _PLAIN_MIN else None
+        return [self.value(each, level) for each in node] if plain is None else list(plain)
 
     def _tag(self, first: str) -> str | None:
         """Return the tag that a first element is; None when it is none, and then it is not yet read."""
