@@ -35,6 +35,10 @@ def create(
         int | None,
         typer.Option(min=1, max=36_500, help="Refuse the token after so many days.", show_default="never"),
     ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(help="Region code the token is good for; others answer 401.", show_default="any"),
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -44,7 +48,7 @@ def create(
     expires_at = None if expires_in_days is None else datetime.now(UTC) + timedelta(days=expires_in_days)
     with open_store(settings_for(data_dir)) as store, store.writing() as conn:
         owner = find_source(conn, source)
-        token, secret = tokens.create(conn, owner.id, expires_at=expires_at)
+        token, secret = tokens.create(conn, owner.id, expires_at=expires_at, region=region)
     if as_json:
         print_json(as_json_object(token) | {"client_id": owner.client_id, "access_token": secret})
         return
