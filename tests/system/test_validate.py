@@ -140,3 +140,13 @@ def test_a_preview_of_a_refused_body_is_its_refusal(product: Product) -> None:
     with product.client() as client:
         answers = [client.post(f"{VALIDATE}{query}", json=[]) for query in ("", "?preview=tables")]
     assert (400, answers[0].content) == (answers[1].status_code, answers[1].content)
+
+
+def test_a_preview_is_for_samples(product: Product) -> None:
+    """A sound body of more than 4 MB is valid, but too large to be shown as tables. (W36)"""
+    record = product.record("t", 1, {"id": 1, "text": "x" * 4_000_000}, "id")
+    with product.client() as client:
+        statuses = [
+            client.post(f"{VALIDATE}{query}", json=[record]).status_code for query in ("", "?preview=tables")
+        ]
+    assert [200, 413] == statuses

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from tidegate.errors import BodyTooLarge
 from tidegate.wire.answers import Answer, valid_answer
 from tidegate.wire.batch import read_batch
 from tidegate.wire.push import read_push
@@ -19,6 +20,9 @@ from tidegate.wire.validate import is_batch
 if TYPE_CHECKING:
     from tidegate.tables.capabilities import Capabilities
     from tidegate.tables.preview import TablePreview
+
+BODY_BYTES_MAX = 4_000_000
+"""Rows of larger bodies could take more memory than a gate process may; a preview needs no more than a sample."""
 
 DEFAULT_KIND = "duckdb"
 """Stands in for the warehouse of a source that has none yet: what `tidegate serve` sets up by itself."""
@@ -38,7 +42,10 @@ def preview_answer(body: bytes, media_type: str, kind: str | None, *, at_ms: int
 
     Shape: `kind` of warehouse, None for a source without one. Units: `at_ms` is milliseconds since 1970 UTC.
     Loads Arrow and the warehouse's driver, once for each process that is ever asked.
+    Errors: BodyTooLarge.
     """
+    if len(body) > BODY_BYTES_MAX:
+        raise BodyTooLarge(len(body), BODY_BYTES_MAX)
     from tidegate.destinations import capabilities_of  # noqa: PLC0415 - few gates are ever asked
     from tidegate.tables.preview import preview  # noqa: PLC0415 - it loads Arrow, which the gate needs nowhere else
 
