@@ -13,7 +13,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, cast
 
-from bench import b1_accept, b2_load_duckdb, b3_load_postgresql, b5_freshness, b6_memory, b7_growth, b8_start
+from bench import (
+    b1_accept,
+    b2_load_duckdb,
+    b3_load_postgresql,
+    b4_transit,
+    b5_freshness,
+    b6_memory,
+    b7_growth,
+    b8_start,
+)
 from bench.figures import Budget, not_measured
 from bench.machine import machine
 from bench.plan import Plan
@@ -40,7 +49,16 @@ MEASURES = {
     each.ID: each
     for each in cast(
         "list[Measures]",
-        [b1_accept, b2_load_duckdb, b3_load_postgresql, b5_freshness, b6_memory, b7_growth, b8_start],
+        [
+            b1_accept,
+            b2_load_duckdb,
+            b3_load_postgresql,
+            b4_transit,
+            b5_freshness,
+            b6_memory,
+            b7_growth,
+            b8_start,
+        ],
     )
 }
 

@@ -23,13 +23,14 @@ class Side:
     server: Server
     bodies: Path
     token: str = ""
+    flags: tuple[str, ...] = ()
     reports: list[dict[str, Any]] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
 
     def run(self, requests: int) -> None:
         """Send so many requests, and note the report and the server's processor time for each body."""
         before = self.server.cpu_s()
-        flags = ("--connections", str(CONNECTIONS))
+        flags = ("--connections", str(CONNECTIONS), *self.flags)
         self.reports.append(send(self.server.port, self.bodies, requests, *flags, token=self.token))
         self.cpu_us.append((self.server.cpu_s() - before) / requests * 1e6)
 

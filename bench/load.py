@@ -40,11 +40,11 @@ class Run:
     begun: float = 0.0
 
 
-def request(host: str, path: str, token: str, body: bytes) -> bytes:
+def request(host: str, path: str, token: str, body: bytes, content_type: str) -> bytes:
     """Return the bytes of one POST."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
@@ -117,6 +117,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Send bodies to a loopback address and time the answers.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--path", default="/v2/import/batch")
+    parser.add_argument("--content-type", default="application/json")
     parser.add_argument("--bodies", type=Path, required=True, help="file with one body a line")
     parser.add_argument("--requests", type=int, required=True, help="how many; bodies are used in turn")
     parser.add_argument("--connections", type=int, default=32)
@@ -125,7 +126,11 @@ def main() -> None:
     given = parser.parse_args()
     host, token = "127.0.0.1", os.environ.get(TOKEN_ENV, "")
     bodies = given.bodies.read_bytes().splitlines()
-    run = Run([request(host, given.path, token, body) for body in bodies], given.requests, given.per_s)
+    run = Run(
+        [request(host, given.path, token, body, given.content_type) for body in bodies],
+        given.requests,
+        given.per_s,
+    )
     cpu_before_s = time.process_time()
     uvloop.run(_send_all(run, host, given.port, given.connections))
     seconds = max(at for _, at in run.answered) - run.begun
