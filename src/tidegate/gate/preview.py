@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tidegate.tables.preview import TablePreview
 
 BODY_BYTES_MAX = 4_000_000
-"""Rows of larger bodies could take more memory than a gate process may; a preview needs no more than a sample."""
+"""Rows of larger bodies could take more memory than a gate process may; a sample is enough to look at."""
 
 DEFAULT_KIND = "duckdb"
 """Stands in for the warehouse of a source that has none yet: what `tidegate serve` sets up by itself."""
