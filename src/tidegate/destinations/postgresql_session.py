@@ -263,6 +263,10 @@ _KINDS: dict[str, type[DestinationError]] = {
     "40": DestinationBusy,  # deadlock and serialization
     "55P03": DestinationBusy,  # a lock that did not come
     "55006": DestinationBusy,
+    "42P06": DestinationBusy,  # somebody else made the same schema, table or other thing just now
+    "42P07": DestinationBusy,
+    "42710": DestinationBusy,
+    "XX000": DestinationBusy,  # "tuple concurrently updated", which has no code of its own
     "22P03": DestinationDown,  # a column's type is not the one it had when the load was planned
     "21": LoadRefused,
     "22": LoadRefused,
