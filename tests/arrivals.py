@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidegate.records import Batch
-from tidegate.tables.capabilities import Capabilities
+from tidegate.tables.capabilities import SUFFIXES, Capabilities
 from tidegate.tables.model import Table, Type
 from tidegate.tables.prepare import Arrival, Prepared, prepare
 from tidegate.tables.system import REJECTED
@@ -22,14 +22,7 @@ DUCKDB_LIKE = Capabilities(
     names_in_bytes=False,
     names_case_sensitive=False,
     columns_max=40,
-    suffixes={
-        Type.BOOLEAN: "bo",
-        Type.INTEGER: "bi",
-        Type.DOUBLE: "do",
-        Type.DECIMAL: "de",
-        Type.TIMESTAMP: "ti",
-        Type.STRING: "st",
-    },
+    suffixes=SUFFIXES,
     natives={kind: str(kind) for kind in Type},
     integer_min=-(2**63),
     integer_max=2**63 - 1,

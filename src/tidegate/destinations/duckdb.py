@@ -32,7 +32,7 @@ from tidegate.errors import (
     LoadRefused,
     TableHeld,
 )
-from tidegate.tables.capabilities import Capabilities
+from tidegate.tables.capabilities import SUFFIXES, Capabilities
 from tidegate.tables.model import (
     AddColumn,
     Change,
@@ -100,14 +100,7 @@ class DuckDB:
         names_in_bytes=False,
         names_case_sensitive=False,
         columns_max=10_000,
-        suffixes={
-            Type.BOOLEAN: "bo",
-            Type.INTEGER: "bi",
-            Type.DOUBLE: "do",
-            Type.DECIMAL: "de",
-            Type.TIMESTAMP: "ti",
-            Type.STRING: "st",
-        },
+        suffixes=SUFFIXES,
         natives=_NATIVE | {Type.DECIMAL: f"DECIMAL({DECIMAL_DIGITS}, {{scale}})"},
         integer_min=-(2**63),
         integer_max=2**63 - 1,

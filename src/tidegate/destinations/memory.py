@@ -17,7 +17,7 @@ import pyarrow as pa
 from tidegate.destinations.base import Loaded, is_loaded
 from tidegate.destinations.reading import quoted, run_query
 from tidegate.errors import InputInvalid, LoadRefused
-from tidegate.tables.capabilities import Capabilities
+from tidegate.tables.capabilities import SUFFIXES, Capabilities
 from tidegate.tables.model import (
     AddColumn,
     Change,
@@ -54,14 +54,7 @@ class Memory:
         names_in_bytes=False,
         names_case_sensitive=False,
         columns_max=1_000,
-        suffixes={
-            Type.BOOLEAN: "bo",
-            Type.INTEGER: "bi",
-            Type.DOUBLE: "do",
-            Type.DECIMAL: "de",
-            Type.TIMESTAMP: "ti",
-            Type.STRING: "st",
-        },
+        suffixes=SUFFIXES,
         natives={kind: str(kind) for kind in Type},
         integer_min=-(2**63),
         integer_max=2**63 - 1,

@@ -28,7 +28,7 @@ from tidegate.errors import (
     DestinationError,
     LoadRefused,
 )
-from tidegate.tables.capabilities import Capabilities
+from tidegate.tables.capabilities import SUFFIXES, Capabilities
 from tidegate.tables.model import (
     AddColumn,
     Change,
@@ -91,14 +91,7 @@ class PostgreSQL:
         names_in_bytes=True,
         names_case_sensitive=True,
         columns_max=1_600,
-        suffixes={
-            Type.BOOLEAN: "bo",
-            Type.INTEGER: "bi",
-            Type.DOUBLE: "do",
-            Type.DECIMAL: "de",
-            Type.TIMESTAMP: "ti",
-            Type.STRING: "st",
-        },
+        suffixes=SUFFIXES,
         natives=_NATIVE,
         integer_min=-(2**63),
         integer_max=2**63 - 1,

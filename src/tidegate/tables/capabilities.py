@@ -7,6 +7,16 @@ from dataclasses import dataclass
 
 from tidegate.tables.model import Column, Type
 
+SUFFIXES: Mapping[Type, str] = {
+    Type.BOOLEAN: "bo",
+    Type.INTEGER: "bi",
+    Type.DOUBLE: "do",
+    Type.DECIMAL: "de",
+    Type.TIMESTAMP: "ti",
+    Type.STRING: "st",
+}
+"""What PostgreSQL and its like append to a split column's name. Source: docs/specs/loading.md."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
