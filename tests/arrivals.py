@@ -47,6 +47,7 @@ def arrival(
     table_version: int | None = None,
     extracted: Sequence[str | None] | None = None,
     activates: bool = False,
+    bookmarks: Sequence[str] = (),
 ) -> Arrival:
     """Return one accepted batch of these records; sequences count up from the position unless given."""
     batch = Batch(
@@ -54,7 +55,7 @@ def arrival(
         key_names=tuple(keys),
         schema=schema,
         table_version=table_version,
-        bookmark_names=(),
+        bookmark_names=tuple(bookmarks),
         sequences=list(sequences)
         if sequences is not None
         else [position * 1_000 + i for i in range(len(data))],

@@ -28,6 +28,7 @@ from tidegate.control.schema_names import RULE
 from tidegate.control.sources import Source
 from tidegate.control.store import Store
 from tidegate.errors import Conflict, InputInvalid, InvalidName, Unknown
+from tidegate.tables.reports import Bookmark, SubtableReport
 
 LONG_AGO = datetime(2020, 1, 2, 15, 49, 27, tzinfo=UTC)
 DUCKDB = "duckdb:///folder/warehouse.duckdb"
@@ -454,6 +455,28 @@ def test_the_newest_reports_come_first(store: Store, source: Source) -> None:
         assert reports[:1:-1] == loads.latest(conn, 3)
         assert reports[::-1] == loads.latest(conn, 9, source_id=source.id)
         assert [] == loads.latest(conn, 9, source_id=source.id + 1)
+
+
+def test_a_report_comes_back_with_all_it_tells(store: Store, source: Source) -> None:
+    """Bounds, versions, subtables and warnings, each as it was given. (C20)"""
+    told = replace(
+        report(source, "orders", 1),
+        destination_table="Orders",
+        table_version=2**40,
+        activated=True,
+        rows_outdated=3,
+        key_names=("id", "b"),
+        extracted_at_max="2026-01-13T11:00:00.000000001Z",
+        bookmarks=(Bookmark(field="at", least="1", greatest="\N{SNOWMAN}"),),
+        subtables=(SubtableReport(array="items", destination_table="Orders__items", rows=5),),
+        warnings=("look",),
+    )
+    with store.writing() as conn:
+        loads.add(conn, [told])
+        assert [told] == loads.latest(conn, 9)
+        assert {"orders": 1, "Orders__items": 5} == {
+            each.table_name: each.rows_loaded for each in usage.list_(conn, since=LONG_AGO.date())
+        }
 
 
 def test_reports_of_one_table_are_found_among_others(store: Store, source: Source) -> None:

@@ -122,7 +122,7 @@ def _described(store: Store) -> list[tuple[str, ...]]:
         ]
 
 
-@pytest.mark.parametrize("older", ["0001", "0002", "0003", "0004", "0005"])
+@pytest.mark.parametrize("older", ["0001", "0002", "0003", "0004", "0005", "0006"])
 def test_an_older_store_is_brought_up_to_date_with_what_it_holds(
     kind: str, address: str, tmp_path: Path, older: str
 ) -> None:

@@ -254,16 +254,72 @@ def test_what_the_warehouse_refused_is_rejected_with_its_words() -> None:
 
 
 def test_reports_count_rows_and_rejections() -> None:
-    """What people see adds up. (L41)"""
-    report = prepared(arrival({"id": 1}, {"id": 1}, {"id": "x"}, sequences=[5, 6, 7])).reports[0]
-    assert ("cars", "cars", 1, 1, 6, 6) == (
+    """What people see adds up; elements are counted to their subtables. (L41, L100)"""
+    report = prepared(
+        arrival({"id": 1}, {"id": 1, "a": [1, {"b": [2]}]}, {"id": "x", "a": [1]}, sequences=[5, 6, 7])
+    ).reports[0]
+    assert ("cars", "cars", ("id",), 1, 1) == (
         report.table_name,
         report.destination_table,
+        report.key_names,
         report.rows,
         report.rejected,
-        report.sequence_min,
-        report.sequence_max,
     )
+    assert [("a", "cars__a", 2), ("a__b", "cars__a__b", 1)] == [
+        (each.array, each.destination_table, each.rows) for each in report.subtables
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "least", "greatest"),
+    [
+        ([3, 10, 2], "2", "10"),
+        ([1.5, Decimal("1E+30"), 2, None], "1.5", str(10**30)),
+        ([Decimal("1.10"), Decimal("1.2")], "1.1", "1.2"),
+        ([float("nan"), 1.5], "1.5", "1.5"),
+        (["b", "a", "B"], "B", "b"),
+        ([True, False], "false", "true"),
+        (["x", 3, 4, True], "3", "4"),
+        ([None, {"b": 1}, [1]], None, None),
+        (["a" * 2_000], "a" * 1_000, "a" * 1_000),
+        ([2**63], None, None),
+    ],
+)
+def test_a_report_has_the_bounds_of_bookmark_fields(values: list[Any], least: str, greatest: str) -> None:
+    """As text, exact; numbers of all types together; rejected records do not count. (L101)"""
+    records = [{"id": id_, "at": value} for id_, value in enumerate(values)]
+    for keys in (("id",), ()):
+        report = prepared(arrival(*records, keys=keys, bookmarks=["at", "nothing"])).reports[0]
+        assert [("at", least, greatest), ("nothing", None, None)] == [
+            (each.field, each.least, each.greatest) for each in report.bookmarks
+        ]
+
+
+def test_bookmarks_that_are_instants_are_compared_as_such() -> None:
+    """Over all batches of the load and whatever their offsets, written in UTC. (L101)"""
+    at = typed(at={"type": "string", "format": "date-time"})
+    report = prepared(
+        arrival({"id": 1, "at": "2026-01-01T01:00:00+02:00"}, schema=at, bookmarks=["at"]),
+        arrival({"id": 2, "at": "2026-01-01T00:00:00.5Z"}, schema=at, position=2),
+    ).reports[0]
+    [found] = report.bookmarks
+    assert ("2025-12-31T23:00:00Z", "2026-01-01T00:00:00.5Z") == (found.least, found.greatest)
+
+
+def test_a_report_tells_the_last_extraction_and_the_version() -> None:
+    """The last time of rows, and whether another version became the active one. (L102)"""
+    times = ["2026-01-13T10:00:00.25Z", None, "2026-01-13T09:00:00-02:00"]
+    records = [{"id": id_} for id_ in range(3)]
+    first = prepared(arrival(*records, extracted=times, table_version=7)).reports[0]
+    assert ("2026-01-13T11:00:00Z", 7, False) == (
+        first.extracted_at_max,
+        first.table_version,
+        first.activated,
+    )
+    both = prepared(
+        arrival({"id": 1}, table_version=7), arrival(table_version=8, activates=True, position=2)
+    ).reports[0]
+    assert (None, 8, True) == (both.extracted_at_max, both.table_version, both.activated)
 
 
 VALUES: st.SearchStrategy[Any] = st.sampled_from(

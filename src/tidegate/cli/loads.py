@@ -28,9 +28,11 @@ tidegate loads --source shop --limit 1000 --json
 
 [bold]What is printed[/]
 
-One line for each table of each load, newest first. Rows are those written,
-the elements in subtables included. Why records were rejected is shown by
-`tidegate rejected list`; loads that fail as a whole, by `tidegate status`.
+One line for each table of each load, newest first: the rows written into the
+table, those of arrays in its subtables, and the records rejected; why, is shown
+by `tidegate rejected list`. A note says why a table waits, or what else people
+should know. Loads that fail as a whole are shown by `tidegate status`. With
+--json also the bounds of bookmark fields, times, versions and each subtable.
 """
 """Shown under the command's help."""
 
@@ -58,16 +60,27 @@ def loads(
             names[each.source_id],
             each.table_name,
             f"{each.rows_loaded:,}",
+            f"{each.rows_of_subtables:,}",
             f"{each.rows_rejected:,}",
             f"{(each.finished_at - each.started_at).total_seconds():.2f} s",
-            each.error or "",
+            _note(each),
         )
         for each in reports
     ]
-    print_table(("finished", "source", "table", "rows", "rejected", "took", "error"), rows)
+    print_table(("finished", "source", "table", "rows", "in subtables", "rejected", "took", "note"), rows)
 
 
 loads.__doc__ = (loads.__doc__ or "") + EXAMPLES
+
+
+def _note(report: LoadReport) -> str:
+    """Why nothing was loaded, or what else happened that people may want to know."""
+    if report.error is not None:
+        return report.error
+    notes = [f"version {report.table_version} is active now"] if report.activated else []
+    if report.rows_outdated:
+        notes.append(f"{report.rows_outdated:,} records of older versions dropped")
+    return "; ".join((*notes, *report.warnings))
 
 
 def _look(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest migration; a store that says so is opened without importing Alembic."""
 
 metadata = MetaData(
@@ -183,6 +184,11 @@ loads = Table(
     Column("rows_loaded", BigInteger, nullable=False),
     Column("rows_rejected", BigInteger, nullable=False),
     Column("error", Text),
+    Column("destination_table", Text, nullable=False, server_default=""),
+    Column("table_version", BigInteger, nullable=False, server_default="0"),
+    Column("activated", Boolean, nullable=False, server_default=false()),
+    Column("rows_outdated", BigInteger, nullable=False, server_default="0"),
+    Column("details", JSON),
     Index(None, "source_id", "table_name", "id"),
     sqlite_autoincrement=True,
 )

@@ -175,7 +175,7 @@ class Lane:
     def _note_done(self, done: Done, reading: Reading, started_at_ms: int, seconds: float) -> None:
         """Tell ledger, metrics and log what a load did."""
         reports = reports_of(done, self._destination_id, started_at_ms, self._now_ms())
-        rejected = sum(report.rejected for report in reports)
+        rejected = sum(report.rows_rejected for report in reports)
         self._ledger.loaded(reports)
         self._metrics.loads.labels(self._label, "ok").inc()
         self._metrics.rows_loaded.labels(self._label).inc(done.rows)

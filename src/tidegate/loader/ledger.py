@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from tidegate.control import destinations, grant_changes, loads, sources
-from tidegate.control.schema import from_ms
+from tidegate.control.loads import LoadReport
 from tidegate.control.store import Store
-from tidegate.loader.ports import LoadReport
 
 PRUNE_EVERY = 500
 """Loads between two prunings of old reports: at one load a second, every eight minutes."""
@@ -87,22 +86,7 @@ class StoreLedger:
     def loaded(self, reports: Sequence[LoadReport]) -> None:
         """Keep the reports; note that the destination works, when that is news."""
         with self._store.writing() as conn:
-            loads.add(
-                conn,
-                [
-                    loads.LoadReport(
-                        source_id=each.source_id,
-                        destination_id=each.destination_id,
-                        table_name=each.table_name,
-                        started_at=from_ms(each.started_at_ms),
-                        finished_at=from_ms(each.finished_at_ms),
-                        rows_loaded=each.rows,
-                        rows_rejected=each.rejected,
-                        error=each.error,
-                    )
-                    for each in reports
-                ],
-            )
+            loads.add(conn, reports)
             if self._failing:
                 destinations.note_working(conn, self._destination_id)
             self._since_prune += 1

@@ -3,51 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from tidegate.control.loads import LoadReport
+from tidegate.control.schema import from_ms
 from tidegate.loader.load import Done
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadReport:
-    """
-    What one load did to one table, or why that table is held.
-
-    Units: ms since 1970 UTC. `table_name` as sent; of a held table as in the warehouse.
-    """
-
-    source_id: int
-    destination_id: int
-    started_at_ms: int
-    finished_at_ms: int
-    table_name: str
-    rows: int
-    rejected: int
-    error: str | None
-
-
 def reports_of(done: Done, destination_id: int, started_at_ms: int, finished_at_ms: int) -> list[LoadReport]:
-    """Turn what a load did into reports for the ledger."""
-    outcomes = [
-        *(
-            (source_id, table.table_name, table.rows, table.rejected, None)
-            for source_id, table in done.tables
-        ),
-        *((source_id, held.table_name, 0, 0, held.reason) for source_id, held in done.held),
-    ]
-    return [
+    """
+    Turn what a load did into its reports, one for each table that clients name: all that is told of it.
+
+    Units: ms since 1970 UTC.
+    """
+    started_at, finished_at = from_ms(started_at_ms), from_ms(finished_at_ms)
+    loaded = [
         LoadReport(
             source_id=source_id,
             destination_id=destination_id,
-            started_at_ms=started_at_ms,
-            finished_at_ms=finished_at_ms,
-            table_name=table_name,
-            rows=rows,
-            rejected=rejected,
-            error=error,
+            table_name=table.table_name,
+            destination_table=table.destination_table,
+            started_at=started_at,
+            finished_at=finished_at,
+            rows_loaded=table.rows,
+            rows_rejected=table.rejected,
+            rows_outdated=table.outdated,
+            table_version=table.table_version,
+            activated=table.activated,
+            key_names=table.key_names,
+            extracted_at_max=table.extracted_at_max,
+            bookmarks=table.bookmarks,
+            subtables=table.subtables,
+            warnings=table.warnings,
         )
-        for source_id, table_name, rows, rejected, error in outcomes
+        for source_id, table in done.tables
+    ]
+    return loaded + [
+        LoadReport(
+            source_id=source_id,
+            destination_id=destination_id,
+            table_name=held.table_name,
+            destination_table=held.table_name,
+            started_at=started_at,
+            finished_at=finished_at,
+            rows_loaded=0,
+            rows_rejected=0,
+            error=held.reason,
+        )
+        for source_id, held in done.held
     ]
 
 

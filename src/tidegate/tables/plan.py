@@ -36,13 +36,14 @@ class Planned:
     What a load does to one table.
 
     Shape: `part` is None when nothing is written; `valueless` counts records without any value, for which
-    no table is made.
+    no table is made; `settlement` is what became of the records, None when none came.
     """
 
     changes: list[Change] = field(default_factory=list)
     part: Part | None = None
     refused: list[Refusal] = field(default_factory=list)
     valueless: int = 0
+    settlement: Settlement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ def plan_table(
     Shape: the rows accepted for it, in order -> changes, a part, and the records it cannot take.
     """
     settlement = settle(target, rows)
-    planned = Planned(refused=settlement.refused)
+    planned = Planned(refused=settlement.refused, settlement=settlement)
     count = len(settlement.rows)
     if not count:
         return planned

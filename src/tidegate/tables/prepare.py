@@ -21,7 +21,8 @@ from tidegate.tables.naming import Name, identity, name_column, name_table
 from tidegate.tables.plan import Planned, plan_table
 from tidegate.tables.rejected import Rejected, rejected_part
 from tidegate.tables.renaming import as_after_all
-from tidegate.tables.reports import TableReport, child_reports, table_report
+from tidegate.tables.reporting import table_report
+from tidegate.tables.reports import TableReport
 from tidegate.tables.rows import Arrival, gather
 from tidegate.tables.system import REJECTED, rejected_table
 from tidegate.tables.target import Target
@@ -130,7 +131,7 @@ def _add_table(load: _Load, name: Name, arrivals: Sequence[Arrival]) -> None:
     if name.reason is not None:
         for arrival in arrivals:
             _reject(load, arrival.batch, name.reason)
-        load.reports.append(table_report(arrivals, "", [], rejected=len(load.rejected) - rejected_before))
+        _report(load, "", arrivals, [], Versions(None), rejected_before)
         return
     table = load.tables.get(identity(name.text, load.capabilities))
     if table is not None:
@@ -148,12 +149,23 @@ def _add_table(load: _Load, name: Name, arrivals: Sequence[Arrival]) -> None:
             versions.active = None  # all were rejected, so the table is still to have its first record
     load.changes += [change for each in planned if each.part is not None for change in each.changes]
     load.parts += as_after_all(planned)
-    destination_table = table.name if table is not None else name.text
-    report = table_report(arrivals, destination_table, planned, rejected=len(load.rejected) - rejected_before)
-    load.reports.append(
-        replace(report, outdated=versions.outdated, warnings=(*report.warnings, *versions.warnings))
+    _report(
+        load, table.name if table is not None else name.text, arrivals, planned, versions, rejected_before
     )
-    load.reports += child_reports(planned)
+
+
+def _report(
+    load: _Load,
+    destination_table: str,
+    arrivals: Sequence[Arrival],
+    planned: Sequence[Planned],
+    versions: Versions,
+    rejected_before: int,
+) -> None:
+    rejected = len(load.rejected) - rejected_before
+    load.reports.append(
+        table_report(arrivals, destination_table, planned, versions, load.capabilities, rejected=rejected)
+    )
 
 
 def _plan(load: _Load, name: Name, stretch: Stretch) -> Planned:

@@ -33,11 +33,12 @@ class Versions:
     The versions of one table during one load.
 
     Shape: `active` is None for a new table, whose first record says it; `outdated` counts the records of
-    older versions.
+    older versions; `activated`: another version became the active one.
     """
 
     active: int | None
     outdated: int = 0
+    activated: bool = False
     warnings: list[str] = field(default_factory=list)
 
     def stretches(self, arrivals: Sequence[Arrival], capabilities: Capabilities) -> Iterator[Stretch]:
@@ -74,5 +75,6 @@ class Versions:
         if version < self.active or version > capabilities.integer_max:
             self.warnings.append(reasons.activation_ignored(version, self.active))
             return False
+        self.activated = self.activated or version > self.active
         self.active = version
         return True
