@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from tests.conformance.postgres_server import address
 from tests.connect.caller import Caller
 from tidegate.control import destinations
+from tidegate.destinations import form_of
 
 WRONG_POST = (
     "POST body may only include a type, a name, a description, map of properties,"
@@ -222,3 +224,60 @@ def test_postgresql_is_checked_before_it_is_saved(
     with caller.store.reading() as conn:
         found = destinations.get(conn, one["id"])
     assert password not in wrong.text + str(one) + str(found)
+
+
+def test_a_password_goes_nowhere_else(
+    caller: Caller, tmp_path: Path, exercised: Callable[[str], None]
+) -> None:
+    """Who may change a destination does not get its password sent to a server of theirs. (A47)"""
+    exercised("Connect API: PostgreSQL as a destination")
+    place = urlsplit("postgresql://" + address(tmp_path))
+    given = {
+        "host": place.hostname,
+        "port": place.port,
+        "database": place.path[1:],
+        "username": place.username,
+        "password": unquote(place.password or ""),
+        "ssl": False,
+    }
+    one = caller.ok("POST", "/v4/destinations", {"type": "postgres", "properties": given})
+    path = f"/v4/destinations/{one['id']}"
+    with socket.create_server(("127.0.0.1", 0)) as theirs:
+        theirs.setblocking(False)
+        changes: list[dict[str, Any]] = [
+            {"host": "localhost"},
+            {"port": theirs.getsockname()[1]},
+            {"username": "postgres"},
+            {"ssl": True},
+            {"port": str(theirs.getsockname()[1]), "database": "other"},
+        ]
+        for change in changes:
+            refused = caller.call("PUT", path, {"properties": change})
+            assert (400, "InvalidProperties") == (refused.status_code, refused.json()["error"])
+            assert ["password"] == refused.json()["data"]["bad_properties"]
+            card = refused.json()["data"]["report_card"]["steps"][0]["properties"]
+            assert {each["name"] for each in card} - {"password"} == {
+                each["name"] for each in card if each["provided"]
+            }
+        with pytest.raises(BlockingIOError):
+            theirs.accept()
+    assert one == caller.ok("GET", path)
+    same = {"host": given["host"], "port": str(given["port"]), "username": given["username"], "ssl": "false"}
+    assert one["properties"] == caller.ok("PUT", path, {"properties": same})["properties"]
+    moved = {"host": "localhost", "password": given["password"]}
+    assert "localhost" == caller.ok("PUT", path, {"properties": moved})["properties"]["host"]
+
+
+def test_options_of_an_address_do_not_lead_elsewhere(caller: Caller, tmp_path: Path) -> None:
+    """An address set by command may hold its password among the options; a form sees it all the same. (A47)"""
+    url = "postgresql://loader@db.example/shop?host=real.example&password=hush&sslpassword=pst&connect_timeout=3"
+    with caller.store.writing() as conn:
+        one = destinations.create(conn, caller.client_id, url, "Shop")
+    form = form_of(url)
+    assert form is not None
+    assert ("real.example", "hush") == (form.read(url)["host"], form.read(url)["password"])
+    refused = caller.call("PUT", f"/v4/destinations/{one.id}", {"properties": {"host": "evil.example"}})
+    assert ["password"] == refused.json()["data"]["bad_properties"]
+    moved = form.address({"host": "evil.example", "password": "new"}, url, tmp_path)
+    assert [] == [each for each in ("hush", "pst", "real.example") if each in moved]
+    assert "connect_timeout=3" in moved

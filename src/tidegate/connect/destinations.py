@@ -15,7 +15,7 @@ from tidegate.control import destinations, sources
 from tidegate.control.destinations import Destination
 from tidegate.control.sealing import scrubbed
 from tidegate.destinations import connect, form_of
-from tidegate.destinations.forms import Form, texts
+from tidegate.destinations.forms import Form, texts, to_send_again
 from tidegate.errors import (
     Conflict,
     Declined,
@@ -195,8 +195,13 @@ def _check_texts(body: Mapping[str, Any], wrong_body: Declined) -> None:
 def _address(form: Form, given: Mapping[str, Any], before: str | None, call: Call) -> str:
     """Return the address that the properties make. Errors: Declined names those that will not do."""
     found, wrong = texts(form, given)
+    stored = {} if before is None else form.read(before)
+    missing: list[str] = []
     if before is None:
         wrong += [each.name for each in form.properties if each.required and each.name not in given]
+    elif not wrong:
+        missing = to_send_again(form, found, stored)
+        wrong += missing
     try:
         url = "" if wrong else form.address(found, before, _folder(call))
         if url:
@@ -208,7 +213,7 @@ def _address(form: Form, given: Mapping[str, Any], before: str | None, call: Cal
         "InvalidProperties",
         "properties do not match schema",
         bad_properties=sorted(set(wrong)),
-        report_card=report_card(form, sorted(found)),
+        report_card=report_card(form, sorted({*found, *stored} - {*missing})),
     )
 
 

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Row, and_, func, insert, literal, or_, select
 
 from tidegate.control import accounts, audit, grant_changes
 from tidegate.control.schema import Instant, destinations, from_ms, now, sources
-from tidegate.control.sealing import scrubbed, shown
+from tidegate.control.sealing import is_masked, scrubbed, shown
 from tidegate.control.store import sealer
-from tidegate.errors import Conflict, Unknown
+from tidegate.errors import Conflict, InputInvalid, Unknown
 
 DESTINATIONS_MAX = 10
 """For each account, as in Stitch's plans with several destinations."""
@@ -247,6 +247,8 @@ def _addressed(conn: Connection, url: str, *, except_for: int | None = None) -> 
     Errors: InputInvalid, ControlUnusable, Conflict.
     """
     public = shown(url)
+    if is_masked(url):
+        raise InputInvalid("the address has *** where its password or options were; give them again")
     if any(_place(each.url) == _place(public) and each.id != except_for for each in list_(conn)):
         raise Conflict("there already is a destination at this place")
     return {"shown_url": public, "sealed_url": None if public == url else sealer(conn).seal(url)}

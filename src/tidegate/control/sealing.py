@@ -99,6 +99,12 @@ def shown(url: str) -> str:
     return f"{address}?{MASK}" if parts.query or parts.fragment else address
 
 
+def is_masked(url: str) -> bool:
+    """Tell whether an address is one that `shown` made: a copy of what lists print, without its secrets."""
+    parts = _split(url)
+    return MASK in (parts.password, parts.query)
+
+
 def scrubbed(text: str, url: str) -> str:
     """Return a text with an address's secrets masked, because drivers repeat what they were given."""
     parts = _split(url)

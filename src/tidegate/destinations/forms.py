@@ -18,7 +18,8 @@ class Property:
     """
     One thing to fill in. `json_schema` is published; `pattern` is what its value must be, written as a text.
 
-    A credential is never told again. Without `default` a required property must be given.
+    A credential is never told again. Without `default` a required property must be given. `leads` says that
+    it decides where credentials go, or who can read them on the way.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Property:
     required: bool = True
     credential: bool = False
     default: str | None = None
+    leads: bool = False
 
     def fits(self, text: str) -> bool:
         """Whether a value will do."""
@@ -65,6 +67,20 @@ def texts(form: Form, given: Mapping[str, Any]) -> tuple[dict[str, str], list[st
         else:
             wrong.append(name)
     return found, wrong
+
+
+def to_send_again(form: Form, given: Mapping[str, str], before: Mapping[str, str]) -> list[str]:
+    """
+    Return the credentials that are missing from a change that takes them to another place.
+
+    Shape: `given` and what was there `before`, as texts. Who may change a destination need not know its
+    password, and must not get it by having it sent to a server of theirs.
+    """
+    moved = any(
+        each.leads and given.get(each.name, before.get(each.name)) != before.get(each.name)
+        for each in form.properties
+    )
+    return [each.name for each in form.properties if moved and each.credential and each.name not in given]
 
 
 def _text(value: Any) -> str | None:

@@ -17,12 +17,21 @@ _HOST_SCHEMA = {
     ]
 }
 _UNPROTECTED = frozenset({"disable", "allow", "prefer"})
+_FOLDED = {"host": "host", "port": "port", "dbname": "database", "user": "username", "password": "password"}
+"""libpq's options that say the same as a property, and override the address proper."""
+
+_CREDENTIALS = frozenset({"hostaddr", "passfile", "sslkey", "sslcert", "sslpassword"})
+"""Options that lead elsewhere or identify us: they do not go along to another place."""
 
 
 def _address(given: Mapping[str, str], before: str | None, _folder: Path) -> str:
     """Options of an earlier address stay; `ssl` chooses between no TLS and at least `require`."""
-    values = (_read(before) if before else {}) | dict(given)
-    options = dict(parse_qsl(urlsplit(before).query, keep_blank_values=True)) if before else {}
+    known = _read(before) if before else {}
+    values = known | dict(given)
+    options = _options(before) if before else {}
+    moved = any(values[name] != known.get(name) for name in ("host", "port", "username"))
+    dropped = {*_FOLDED, *(_CREDENTIALS if moved else ())}
+    options = {name: value for name, value in options.items() if name not in dropped}
     if values["ssl"] == "false":
         options["sslmode"] = "disable"
     elif options.get("sslmode", "prefer") in _UNPROTECTED:
@@ -35,16 +44,21 @@ def _address(given: Mapping[str, str], before: str | None, _folder: Path) -> str
 
 def _read(url: str) -> dict[str, str]:
     parts = urlsplit(url)
-    sslmode = dict(parse_qsl(parts.query)).get("sslmode", "prefer")
-    return {
+    options = _options(url)
+    values = {
         "database": unquote(parts.path.removeprefix("/")),
         "encryption_type": "none",
         "host": parts.hostname or "localhost",
         "password": unquote(parts.password or ""),
         "port": str(parts.port or 5432),
-        "ssl": "false" if sslmode in _UNPROTECTED else "true",
+        "ssl": "false" if options.get("sslmode", "prefer") in _UNPROTECTED else "true",
         "username": unquote(parts.username or ""),
     }
+    return values | {_FOLDED[name]: value for name, value in options.items() if name in _FOLDED}
+
+
+def _options(url: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
 
 
 FORM = Form(
@@ -56,17 +70,19 @@ FORM = Form(
             json_schema={"type": "string", "pattern": "^(none)$"},
             pattern="none",
             default="none",
+            leads=True,
         ),
-        Property(name="host", json_schema=_HOST_SCHEMA, pattern=_HOST),
+        Property(name="host", json_schema=_HOST_SCHEMA, pattern=_HOST, leads=True),
         Property(name="password", json_schema={"type": "string"}, pattern="(?s).*", credential=True),
         Property(
             name="port",
             json_schema={"type": "string", "pattern": r"^\d+$"},
             pattern=r"[1-9][0-9]{0,4}",
             default="5432",
+            leads=True,
         ),
-        Property(name="ssl", json_schema={"type": "boolean"}, pattern="true|false"),
-        Property(name="username", json_schema={"type": "string"}),
+        Property(name="ssl", json_schema={"type": "boolean"}, pattern="true|false", leads=True),
+        Property(name="username", json_schema={"type": "string"}, leads=True),
     ),
     address=_address,
     read=_read,
