@@ -20,8 +20,10 @@ Every failure Tidegate names, in one tree.
     │   ├── DestinationDown          DestinationBusy         AccessDenied
     │   ├── LoadRefused              LoadConflict            QueryFailed
     │   ├── TableHeld
+    ├── NotifierError
+    │   ├── CallFailed               CallRefused             MailFailed              MailRefused
     ├── ControlError
-    │   ├── Unknown                  Conflict                InvalidName
+    │   ├── Unknown                  Conflict                InvalidName             InvalidUrl
     │   ├── ControlUnavailable       ControlUnusable
     └── CommandError
         ├── SettingInvalid           DataDirUnusable         DataDirInUse     AddressInUse
@@ -328,6 +330,43 @@ class QueryFailed(DestinationError):
     code, exit_code = "query_failed", 4
 
 
+# --- The notifier ------------------------------------------------------------------------------------------
+
+
+class NotifierError(TidegateError):
+    """What was to be sent was not taken. Shape: `http_status` is what a hook answered, if it did."""
+
+    code, exit_code = "notifier_error", 1
+
+    def __init__(self, message: str, *, http_status: int | None = None) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+
+
+class CallFailed(NotifierError):
+    """A hook cannot be reached, is too slow, or does not answer with success."""
+
+    code, retryable = "call_failed", True
+
+
+class CallRefused(NotifierError):
+    """A hook leads to an address that must not be called."""
+
+    code = "call_refused"
+
+
+class MailFailed(NotifierError):
+    """The mail server cannot be reached, or does not take a mail now."""
+
+    code, retryable = "mail_failed", True
+
+
+class MailRefused(NotifierError):
+    """The mail server will never take this mail."""
+
+    code = "mail_refused"
+
+
 # --- Control store -----------------------------------------------------------------------------------------
 
 
@@ -353,6 +392,12 @@ class InvalidName(ControlError):
     """A display name gives no usable schema name."""
 
     code = "invalid_name"
+
+
+class InvalidUrl(ControlError):
+    """An address that a hook cannot be called at: https, a host, no user name or password."""
+
+    code, status, exit_code = "invalid_url", 400, 2
 
 
 class ControlUnavailable(ControlError):

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0007"
+REVISION = "0008"
 """The newest migration; a store that says so is opened without importing Alembic."""
 
 metadata = MetaData(
@@ -212,4 +212,126 @@ usage = Table(
     Column("day", Date, primary_key=True),
     Column("rows_loaded", BigInteger, nullable=False),
     Column("rows_rejected", BigInteger, nullable=False),
+)
+
+hooks = Table(
+    "hooks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("client_id", ForeignKey("accounts.client_id"), nullable=False, index=True),
+    Column("destination_id", ForeignKey("destinations.id"), nullable=False, index=True),
+    Column("url", Text, nullable=False),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("modified_at", Instant, nullable=False),
+    Column("disabled_at", Instant),
+    sqlite_autoincrement=True,
+)
+
+hook_deliveries = Table(
+    "hook_deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("hook_id", ForeignKey("hooks.id"), nullable=False),
+    Column("source_id", ForeignKey("sources.id")),
+    Column("table_name", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("http_status", Integer),
+    Column("error", Text),
+    Index(None, "state", "due_at"),
+    Index(None, "hook_id", "state", "id"),
+    sqlite_autoincrement=True,
+)
+
+custom_emails = Table(
+    "custom_emails",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("client_id", ForeignKey("accounts.client_id"), nullable=False, index=True),
+    Column("email_address", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("disabled_at", Instant),
+    sqlite_autoincrement=True,
+)
+
+mails = Table(
+    "mails",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("client_id", ForeignKey("accounts.client_id"), nullable=False),
+    Column("email_address", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("error", Text),
+    Index(None, "state", "due_at"),
+    Index(None, "client_id", "state", "id"),
+    sqlite_autoincrement=True,
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("client_id", ForeignKey("accounts.client_id"), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("error", Text),
+    Column("since", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("mailed_at", Instant),
+    Column("dismissed_at", Instant),
+    Column("ended_at", Instant),
+    sqlite_autoincrement=True,
+)
+Index(
+    "uq_notifications_lasting",
+    notifications.c.client_id,
+    notifications.c.kind,
+    notifications.c.subject,
+    unique=True,
+    sqlite_where=notifications.c.ended_at.is_(None),
+    postgresql_where=notifications.c.ended_at.is_(None),
+)
+
+connection_checks = Table(
+    "connection_checks",
+    metadata,
+    Column("destination_id", ForeignKey("destinations.id"), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("completed_at", Instant),
+    Column("error", Text),
+)
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source_id", ForeignKey("sources.id"), nullable=False),
+    Column("table_name", Text, nullable=False),
+    Column("key_names", JSON, nullable=False),
+    Column("schema", Text, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Index("uq_streams_table_name", "source_id", "table_name", unique=True),
+    sqlite_autoincrement=True,
+)
+
+job_calls = Table(
+    "job_calls",
+    metadata,
+    Column("client_id", ForeignKey("accounts.client_id"), primary_key=True),
+    Column("since", Instant, nullable=False),
+    Column("calls", Integer, nullable=False),
 )
