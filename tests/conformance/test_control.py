@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.control_stores import KINDS
+from tests.conformance.control_stores import KINDS, open_at
 from tidegate.control import (
     accounts,
     audit,
@@ -39,7 +39,7 @@ def store(
     request: pytest.FixtureRequest, tmp_path: Path, exercised: Callable[[str], None]
 ) -> Iterator[Store]:
     """An empty store of each kind."""
-    opened = Store.open(KINDS[request.param](tmp_path))
+    opened = open_at(KINDS[request.param](tmp_path), tmp_path)
     exercised(f"control store: {request.param}")
     yield opened
     opened.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.control_stores import KINDS
+from tests.conformance.control_stores import KINDS, open_at
 from tidegate.control import rejected
 from tidegate.control.rejected import State
 from tidegate.control.store import Store
@@ -18,7 +18,7 @@ def store(
     request: pytest.FixtureRequest, tmp_path: Path, exercised: Callable[[str], None]
 ) -> Iterator[Store]:
     """An empty store of each kind."""
-    opened = Store.open(KINDS[request.param](tmp_path))
+    opened = open_at(KINDS[request.param](tmp_path), tmp_path)
     exercised(f"control store: {request.param}")
     yield opened
     opened.close()
