@@ -4,7 +4,7 @@
 # lock file or pyproject.toml is installed before anything uses it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check conformance crash fuzz bench docs lock clean
+.PHONY: help setup serve test check conformance model crash fuzz bench docs lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,6 +17,8 @@ UV_VERSION := 0.13.9
 ARGS ?=
 # One kind of destination or journal, such as `make conformance KIND=duckdb`.
 KIND ?=
+# How many examples, such as `make model EXAMPLES=5000`.
+EXAMPLES ?= 500
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PYTEST := $(BIN)/python -m pytest
@@ -47,6 +49,10 @@ check: $(DEV_READY)  ## Format, lint, types, layers, house rules, generated page
 
 conformance: $(DEV_READY)  ## Run each contract over every implementation, or one KIND
 	@exec $(PYTEST) tests/conformance $(if $(KIND),-k $(KIND)) $(ARGS)
+
+model: $(DEV_READY)  ## Loading against the slow reference; EXAMPLES=5000 KIND=duckdb
+	@TIDEGATE_MODEL_EXAMPLES=$(EXAMPLES) exec $(PYTEST) tests/conformance/test_loading_reference.py \
+		--timeout=0 $(if $(KIND),-k $(KIND)) $(ARGS)
 
 crash: $(DEV_READY)  ## Kill the real processes, tear files, fill disks, and count
 	@exec $(PYTEST) tests/crash $(ARGS)

@@ -1,22 +1,25 @@
 """
 A slow and simple model of docs/specs/loading.md: one record after the other, one value after the other.
 
-It knows keys, sequences, versions, activations, split columns, objects and arrays, and rejections for an
-integer out of range or a key of another type. It knows no names that need cleaning, collide or are too long.
+It knows keys, sequences, versions, activations, split columns, objects and arrays, names that need cleaning,
+are empty or collide, and rejections for a value out of range, a text that cannot be stored or a key of
+another type. It knows no names that are too long or reserved, and decimals as too long for any column or not.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from tidegate.tables.prepare import Arrival
 
-SUFFIXES = {bool: "bo", int: "bi", float: "do", Decimal: "de", str: "st"}
-INTEGER_MAX = 2**63 - 1
+SUFFIXES = {bool: "bo", int: "bi", float: "do", Decimal: "de", str: "st", datetime: "ti"}
+INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
 
 Field = tuple[str, str]
 """Joined names, and the suffix of the value's type."""
@@ -44,13 +47,20 @@ class Row:
 
 @dataclass
 class Reference:
-    """One table and its subtables. Its first record must be one that loads, without a version."""
+    """
+    One table and its subtables. Its first record must be one that loads, without a version.
+
+    Shape: `digits_max` is how many digits a decimal may have, None for any; `rejected` says of each rejected
+    record in which request, by position, it stood at which place.
+    """
 
     name: str
     keyed: bool
+    digits_max: int | None
+    keeps_nul: bool
     rows: list[Row] = field(default_factory=list)
     fields: dict[str, set[Field]] = field(default_factory=dict)
-    rejected: int = 0
+    rejected: set[tuple[int, int]] = field(default_factory=set)
     active: int = 0
     key_type: str | None = None
 
@@ -59,20 +69,22 @@ class Reference:
         for arrival in arrivals:
             batch = arrival.batch
             version = batch.table_version
-            for record, sequence in zip(batch.data, batch.sequences, strict=True):
-                self._add(record, sequence, version)
+            for place, record, sequence in zip(batch.places, batch.data, batch.sequences, strict=True):
+                if not self._adds(record, sequence, version):
+                    self.rejected.add((arrival.position, place))
             if batch.activates and version is not None and version >= self.active:
                 self.active = version
                 self.rows = [row for row in self.rows if row.version >= version]
 
-    def _add(self, record: Mapping[str, Any], sequence: int, version: int | None) -> None:
+    def _adds(self, record: Mapping[str, Any], sequence: int, version: int | None) -> bool:
+        """Take one record; False rejects it."""
         if version is not None and version < self.active:
-            return
+            return True
         values, elements = _opened(record, self.name, ())
         kept = [values, *(element.values for element in elements)]
-        if any(_is_too_large(value) for each in kept for value in each.values()) or self._is_misfit(record):
-            self.rejected += 1
-            return
+        can_be_kept = all(self._keeps(value) for each in kept for value in each.values())
+        if not can_be_kept or not _is_well_named(record) or self._is_misfit(record):
+            return False
         self._know(self.name, values)
         for element in elements:
             self._know(element.table, element.values)
@@ -80,6 +92,16 @@ class Reference:
         stored = [each for each in self.rows if self.keyed and each.key == row.key]
         if all(each.sequence <= sequence for each in stored):
             self.rows = [each for each in self.rows if each not in stored] + [row]
+        return True
+
+    def _keeps(self, value: Any) -> bool:
+        if isinstance(value, int):
+            return INTEGER_MIN <= value <= INTEGER_MAX
+        if isinstance(value, str):
+            return not any("\ud800" <= each <= "\udfff" for each in value) and (
+                self.keeps_nul or "\0" not in value
+            )
+        return not isinstance(value, Decimal) or self.digits_max is None or _digits(value) <= self.digits_max
 
     def _is_misfit(self, record: Mapping[str, Any]) -> bool:
         if not self.keyed:
@@ -121,11 +143,27 @@ def counted(rows: Iterable[Mapping[str, Any]]) -> Counter[Any]:
 
 
 def _comparable(value: Any) -> tuple[str, Any]:
-    return type(value).__name__, value.normalize() if isinstance(value, Decimal) else value
+    if isinstance(value, Decimal):
+        text = format(value, "f")
+        return "Decimal", text.rstrip("0").rstrip(".") if "." in text else text
+    return type(value).__name__, repr(value) if isinstance(value, float) else value
 
 
-def _is_too_large(value: Any) -> bool:
-    return isinstance(value, int) and abs(value) > INTEGER_MAX
+def _digits(value: Decimal) -> int:
+    return len(format(value, "f").lstrip("-").replace(".", "").lstrip("0"))
+
+
+def _clean(name: str, *, first: bool = False) -> str:
+    """Return what a warehouse keeps of a name; the first of a path begins with a letter or `_`."""
+    kept = re.sub("[^A-Za-z0-9_ ]", "", name)
+    return (re.sub("^[^A-Za-z_]*", "", kept) if first else kept).strip(" ")
+
+
+def _is_well_named(record: Mapping[str, Any]) -> bool:
+    """Tell whether no two fields of a record share a column, and no value has an empty name."""
+    names = [_clean(name, first=True) for name in record if _clean(name, first=True)]
+    empty = [name for name in record if not _clean(name, first=True)]
+    return len(names) == len(set(names)) and all(record[name] is None for name in empty)
 
 
 def _opened(
@@ -134,7 +172,7 @@ def _opened(
     """Return a record's own values, and all elements inside it."""
     values: dict[Field, Any] = {}
     elements: list[Element] = []
-    for name, value in _flat(record):
+    for name, value in _flat(record, first=not levels):
         if isinstance(value, list):
             elements += _elements(value, f"{table}__{name}", levels)
         elif value is not None:
@@ -142,10 +180,11 @@ def _opened(
     return values, tuple(elements)
 
 
-def _flat(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in record.items():
+def _flat(record: Mapping[str, Any], *, first: bool) -> Iterator[tuple[str, Any]]:
+    for sent, value in record.items():
+        name = _clean(sent, first=first)
         if isinstance(value, dict):
-            yield from ((f"{name}__{inner}", each) for inner, each in _flat(value))
+            yield from ((f"{name}__{inner}", each) for inner, each in _flat(value, first=False))
         else:
             yield name, value
 

@@ -74,7 +74,14 @@ def load_entries(
     and the other tables go on. Errors: those of `Destination.load`, but TableHeld; LoadRefused only when
     rehearsals do not show what is refused.
     """
-    attempt = _Attempt(destination, read_entries(entries, frozenset(sources), log), load, sources)
+    return load_arrivals(destination, read_entries(entries, frozenset(sources), log), load, sources, log=log)
+
+
+def load_arrivals(
+    destination: Destination, arrivals: Arrivals, load: Load, sources: Mapping[int, Source], *, log: Log
+) -> Done:
+    """Load what entries say, once it is read. Shape, errors: as `load_entries`."""
+    attempt = _Attempt(destination, arrivals, load, sources)
     while True:
         try:
             return attempt.load()
