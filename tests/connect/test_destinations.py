@@ -269,7 +269,7 @@ def test_a_password_goes_nowhere_else(
 
 
 def test_options_of_an_address_do_not_lead_elsewhere(caller: Caller, tmp_path: Path) -> None:
-    """A password may stand among the options of an address set by command; a form sees it all the same. (A47)"""
+    """A password may stand among the options of an address; a form sees it all the same. (A47)"""
     url = "postgresql://loader@db.example/shop?host=real.example&password=hush&sslpassword=pst&connect_timeout=3"
     with caller.store.writing() as conn:
         one = destinations.create(conn, caller.client_id, url, "Shop")
