@@ -24,6 +24,7 @@ Every failure Tidegate names, in one tree.
     │   ├── CallFailed               CallRefused             MailFailed              MailRefused
     ├── ControlError
     │   ├── Unknown                  Conflict                InvalidName             InvalidUrl
+    │   ├── SignInRefused            TooManyGuesses
     │   ├── ControlUnavailable       ControlUnusable
     └── CommandError
         ├── SettingInvalid           DataDirUnusable         DataDirInUse     AddressInUse
@@ -398,6 +399,25 @@ class InvalidUrl(ControlError):
     """An address that a hook cannot be called at: https, a host, no user name or password."""
 
     code, status, exit_code = "invalid_url", 400, 2
+
+
+class SignInRefused(ControlError):
+    """Nobody can sign in like this: the user is unknown or disabled, or the password is wrong."""
+
+    code, status = "sign_in_refused", 401
+
+    def __init__(self) -> None:
+        super().__init__("the email address or the password is wrong")
+
+
+class TooManyGuesses(ControlError):
+    """Somebody tried too often to sign in under this name. Units: seconds until it may be tried again."""
+
+    code, status, exit_code, retryable = "too_many_guesses", 429, 3, True
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(f"too many attempts to sign in; try again in {retry_after_s:.0f} s")
+        self.retry_after_s = retry_after_s
 
 
 class ControlUnavailable(ControlError):

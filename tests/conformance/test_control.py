@@ -280,7 +280,11 @@ def test_a_connect_token_is_told_once_and_found_by_its_secret(store: Store, acco
     """It has 256 random bits behind `ac_`, belongs to one account, and ends when it is revoked. (C22)"""
     with store.writing() as conn:
         token, secret = connect_tokens.create(conn, account.client_id, "deploy")
-        assert (account.client_id, "deploy", secret[-4:]) == (token.client_id, token.name, token.last_four)
+        assert (account.client_id, "deploy", secret[-4:]) == (
+            token.client_id,
+            token.description,
+            token.last_four,
+        )
         assert ("ac_", 46) == (secret[:3], len(secret))
         assert token == connect_tokens.find(conn, secret)
         assert secret not in repr(token)

@@ -19,7 +19,9 @@ app = typer.Typer(
 @app.command("create", epilog="Example: `tidegate connect-tokens create --name deploy`")
 def create(
     *,
-    name: Annotated[str, typer.Option(help="What the token is for, to tell it from others.")] = "",
+    description: Annotated[
+        str, typer.Option("--description", "--name", help="What the token is for, to tell it from others.")
+    ] = "",
     account: AccountOption = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -28,7 +30,7 @@ def create(
     from tidegate.control import connect_tokens
 
     with open_store(settings_for(data_dir)) as store, store.writing() as conn:
-        token, secret = connect_tokens.create(conn, chosen_account(conn, account).client_id, name)
+        token, secret = connect_tokens.create(conn, chosen_account(conn, account).client_id, description)
     if as_json:
         print_json(as_json_object(token) | {"access_token": secret})
         return
@@ -51,9 +53,10 @@ def list_(*, account: AccountOption = None, data_dir: DataDir = None, as_json: A
         print_json([as_json_object(each) for each in found])
         return
     rows = [
-        (each.id, each.name, each.client_id, f"...{each.last_four}", when(each.created_at)) for each in found
+        (each.id, each.description, each.client_id, f"...{each.last_four}", when(each.created_at))
+        for each in found
     ]
-    print_table(("id", "name", "client id", "token", "created"), rows)
+    print_table(("id", "description", "client id", "token", "created"), rows)
 
 
 @app.command("revoke", epilog="Example: `tidegate connect-tokens revoke 3`")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select
 
 from tidegate.control.schema import audit, now
 
@@ -33,18 +33,42 @@ class Change:
 
 def note(conn: Connection, client_id: int, action: str, subject: str) -> None:
     """Note a change that this transaction makes."""
-    actor = conn.get_execution_options()["tidegate_actor"]
-    values = {"at": now(), "client_id": client_id, "actor": actor, "action": action, "subject": subject}
+    values = {"at": now(), "client_id": client_id, "actor": actor(conn), "action": action, "subject": subject}
     conn.execute(insert(audit).values(values))
     oldest_kept = select(func.max(audit.c.id) - KEPT_MAX).scalar_subquery()
     conn.execute(delete(audit).where(audit.c.id <= oldest_kept))
 
 
-def latest(conn: Connection, limit: int, *, client_id: int | None = None) -> Sequence[Change]:
-    """Return the newest changes, newest first, at most `limit`, of that account alone."""
+def actor(conn: Connection) -> str:
+    """Return who makes the changes of this transaction."""
+    found: str = conn.get_execution_options()["tidegate_actor"]
+    return found
+
+
+def latest(
+    conn: Connection,
+    limit: int,
+    *,
+    client_id: int | None = None,
+    who: str = "",
+    what: str = "",
+    since: datetime | None = None,
+) -> Sequence[Change]:
+    """
+    Return the newest changes, newest first, at most `limit`, of that account alone.
+
+    Shape: `who` and `what` are parts of the actor and of the action or subject, in any case.
+    """
     query = select(audit).order_by(audit.c.id.desc()).limit(limit)
     if client_id is not None:
         query = query.where(audit.c.client_id == client_id)
+    if who:
+        query = query.where(audit.c.actor.icontains(who, autoescape=True))
+    if what:
+        found = (each.icontains(what, autoescape=True) for each in (audit.c.action, audit.c.subject))
+        query = query.where(or_(*found))
+    if since is not None:
+        query = query.where(audit.c.at >= since)
     return [_change(row) for row in conn.execute(query)]
 
 

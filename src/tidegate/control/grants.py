@@ -19,8 +19,8 @@ from sqlalchemy import Connection, Row, and_, or_, select
 
 from tidegate.control import grant_changes
 from tidegate.control.schema import destinations, sources, to_ms, tokens
+from tidegate.control.secrets import secret_hash
 from tidegate.control.store import Store
-from tidegate.control.tokens import secret_hash
 
 ASK_WAIT_S = 0.2
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0008"
+REVISION = "0009"
 """The newest migration; a store that says so is opened without importing Alembic."""
 
 metadata = MetaData(
@@ -137,6 +137,7 @@ tokens = Table(
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
     Column("revoked_at", Instant),
+    Column("last_used_at", Instant),
     sqlite_autoincrement=True,
 )
 
@@ -145,12 +146,56 @@ connect_tokens = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("client_id", ForeignKey("accounts.client_id"), nullable=False, index=True),
-    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
     Column("secret_hash", LargeBinary(32), nullable=False, unique=True),
     Column("last_four", String(4), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("revoked_at", Instant),
+    Column("role", String(16), nullable=False, server_default="member"),
+    Column("created_by", Text, nullable=False, server_default=""),
+    Column("disabled_at", Instant),
+    Column("last_used_at", Instant),
     sqlite_autoincrement=True,
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("email", String(254), nullable=False, unique=True),
+    Column("password_hash", Text),
+    Column("created_at", Instant, nullable=False),
+    Column("disabled_at", Instant),
+    Column("signed_in_at", Instant),
+    sqlite_autoincrement=True,
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("user_id", ForeignKey("users.id"), primary_key=True),
+    Column("client_id", ForeignKey("accounts.client_id"), primary_key=True, index=True),
+    Column("role", String(16), nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("secret_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+guesses = Table(
+    "guesses",
+    metadata,
+    Column("email_hash", LargeBinary(32), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("since", Instant, nullable=False),
 )
 
 audit = Table(

@@ -1,13 +1,12 @@
 """
 Access tokens: what a request shows to be let in. The secret leaves this file once, when the token is made.
 
-256 random bits need no slow hash: nobody finds them by trying, and look-ups must be quick.
+A value that senders have already can be taken over, so that a moved script needs a new address alone.
 """
 
 from __future__ import annotations
 
-import hashlib
-import secrets
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,12 +16,22 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from tidegate.control import audit, grant_changes, sources
-from tidegate.control.schema import now, tokens
-from tidegate.errors import Conflict, Unknown
+from tidegate.control.schema import connect_tokens, now, tokens
+from tidegate.control.secrets import new_secret, secret_hash
+from tidegate.errors import Conflict, InputInvalid, Unknown
 
 PREFIX = "at_"
+OTHER_PREFIXES = ("ac_", "oc_", "se_", "si_")
+"""What secrets begin with that open something else."""
+
 ACTIVE_MAX = 2
 LOCAL_LIFETIME_S = 600.0
+
+VALUE_CHARS_MIN, VALUE_CHARS_MAX = 20, 200
+"""Shorter ones can be tried out; longer ones are pasted by mistake."""
+
+_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?", re.ASCII)
+"""What a header can carry whole: visible ASCII, with spaces inside only."""
 
 
 class Kind(StrEnum):
@@ -44,11 +53,7 @@ class AccessToken:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
-
-
-def secret_hash(secret: str) -> bytes:
-    """Return what a secret is looked up by; any text has one."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+    last_used_at: datetime | None
 
 
 def create(
@@ -59,12 +64,36 @@ def create(
 
     Errors: Unknown when the source does not exist or is deleted; Conflict when two tokens are active.
     """
-    source = sources.touch(conn, source_id)
-    if len(list_(conn, source_id)) >= ACTIVE_MAX:
-        raise Conflict(f"source ({source_id}) already has the maximum of {ACTIVE_MAX} active access tokens")
-    made = _insert(conn, source_id, Kind.IMPORT, now(), expires_at, region)
-    _note(conn, source, "created", made[0])
-    return made
+    secret = new_secret(PREFIX)
+    return _add(conn, source_id, secret, "created", expires_at=expires_at, region=region), secret
+
+
+def import_(
+    conn: Connection,
+    source_id: int,
+    value: str,
+    *,
+    expires_at: datetime | None = None,
+    region: str | None = None,
+) -> AccessToken:
+    """
+    Make an access token of a value that senders have already.
+
+    Errors: as `create`; InputInvalid when it cannot be one; Conflict when it is or was in use, by whomever.
+    No message repeats the value.
+    """
+    if not (VALUE_CHARS_MIN <= len(value) <= VALUE_CHARS_MAX and _VALUE.fullmatch(value)):
+        raise InputInvalid(
+            f"an access token must have {VALUE_CHARS_MIN} to {VALUE_CHARS_MAX} visible ASCII characters"
+        )
+    if value.startswith(OTHER_PREFIXES):
+        raise InputInvalid(f"what begins with {value[:3]} opens another interface than the Import API")
+    taken = [
+        select(each.c.id).where(each.c.secret_hash == secret_hash(value)) for each in (tokens, connect_tokens)
+    ]
+    if any(conn.execute(each).first() is not None for each in taken):
+        raise Conflict("this value is or was in use as a token; create a new one")
+    return _add(conn, source_id, value, "imported", expires_at=expires_at, region=region)
 
 
 def create_local(
@@ -81,7 +110,9 @@ def create_local(
     at = now()
     over = or_(tokens.c.revoked_at.is_not(None), tokens.c.expires_at <= at)
     conn.execute(delete(tokens).where(tokens.c.kind == Kind.LOCAL, over))
-    return _insert(conn, source_id, Kind.LOCAL, at, at + timedelta(seconds=lifetime_s), None)
+    secret = new_secret(PREFIX)
+    expires_at = at + timedelta(seconds=lifetime_s)
+    return _insert(conn, source_id, Kind.LOCAL, secret, at, expires_at=expires_at, region=None), secret
 
 
 def get(conn: Connection, token_id: int, *, source_id: int | None = None) -> AccessToken:
@@ -129,15 +160,34 @@ def _note(conn: Connection, source: sources.Source, what: str, token: AccessToke
     audit.note(conn, source.client_id, f"access token {what}", subject)
 
 
+def _add(
+    conn: Connection,
+    source_id: int,
+    secret: str,
+    what: str,
+    *,
+    expires_at: datetime | None,
+    region: str | None,
+) -> AccessToken:
+    """Add one that people have, when there is room. Errors: as `create`."""
+    source = sources.touch(conn, source_id)
+    if len(list_(conn, source_id)) >= ACTIVE_MAX:
+        raise Conflict(f"source ({source_id}) already has the maximum of {ACTIVE_MAX} active access tokens")
+    made = _insert(conn, source_id, Kind.IMPORT, secret, now(), expires_at=expires_at, region=region)
+    _note(conn, source, what, made)
+    return made
+
+
 def _insert(
     conn: Connection,
     source_id: int,
     kind: Kind,
+    secret: str,
     at: datetime,
+    *,
     expires_at: datetime | None,
     region: str | None,
-) -> tuple[AccessToken, str]:
-    secret = PREFIX + secrets.token_urlsafe(32)
+) -> AccessToken:
     values = {
         "source_id": source_id,
         "kind": kind,
@@ -148,7 +198,7 @@ def _insert(
         "expires_at": expires_at,
     }
     grant_changes.note(conn)
-    return _token(conn.execute(insert(tokens).values(values).returning(tokens)).one()), secret
+    return _token(conn.execute(insert(tokens).values(values).returning(tokens)).one())
 
 
 def _token(row: Row[Any]) -> AccessToken:
@@ -161,4 +211,5 @@ def _token(row: Row[Any]) -> AccessToken:
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        last_used_at=row.last_used_at,
     )
