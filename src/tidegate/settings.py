@@ -17,6 +17,10 @@ from tidegate.errors import SettingInvalid
 
 SETTINGS_FILE = "tidegate.toml"
 
+SECRET_KEY_ENV = "TIDEGATE_SECRET_KEY"  # noqa: S105 - a name
+"""Not a setting, so that no list of settings shows it: the Fernet key that encrypts secrets in the control
+store. Without it the key file `secret.key` in the data folder counts, made when a secret first needs it."""
+
 METRICS_ENV = "PROMETHEUS_MULTIPROC_DIR"
 """Not a setting: where all processes count, set by `tidegate serve` before prometheus-client is imported."""
 
@@ -71,6 +75,10 @@ class Settings:
     )
     destination: str = option(
         "", help="Where the first start loads to, such as duckdb:///path; empty: DuckDB in the data folder."
+    )
+    control_url: str = option(
+        "",
+        help="Where the control store is: postgresql://user@host/db; empty: control.db in the data folder.",
     )
     region: str = option("", help="Region code of this deployment; empty: regions are not checked.")
     body_bytes_max: int = option(

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tidegate.errors import NotSetUp
-from tidegate.settings import Settings, read_settings
+from tidegate.errors import InputInvalid, NotSetUp, SettingInvalid
+from tidegate.settings import SECRET_KEY_ENV, Settings, read_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,8 +59,40 @@ def settings_for(data_dir: Path | None, **flags: Any) -> Settings:
 
 
 def control_path(settings: Settings) -> Path:
-    """Where the control store stands in the data folder."""
+    """Where the control store stands in the data folder, unless `control_url` says otherwise."""
     return settings.data_dir / "control.db"
+
+
+def control_store(settings: Settings, *, actor: str = "server", create: bool = True) -> Store:
+    """
+    Open the control store that the settings name, with the key for its secrets; the caller closes it.
+
+    Errors: as `Store.open`.
+    """
+    from tidegate.control.store import Store
+
+    return Store.open(
+        settings.control_url or control_path(settings),
+        secret_key=os.environ.get(SECRET_KEY_ENV) or None,
+        key_file=settings.data_dir / "secret.key",
+        actor=actor,
+        create=create,
+    )
+
+
+def shown_control(settings: Settings) -> str:
+    """Return where the control store is, as people may see it; empty for the one in the data folder."""
+    from tidegate.control.sealing import shown
+
+    try:
+        return shown(settings.control_url) if settings.control_url else ""
+    except InputInvalid:
+        return "no URL"
+
+
+def is_served(settings: Settings) -> bool:
+    """Whether a server has ever made the control store of these settings, as far as can be told at once."""
+    return bool(settings.control_url) or control_path(settings).exists()
 
 
 def journal_path(settings: Settings) -> Path:
@@ -96,20 +128,31 @@ def _login() -> str:
 
 @contextmanager
 def open_store(settings: Settings) -> Iterator[Store]:
-    """Open the control store of a data folder. Errors: NotSetUp when it was never served."""
-    path = control_path(settings)
-    if not path.exists():
+    """
+    Open the control store of a data folder.
+
+    Errors: NotSetUp when it was never served; SettingInvalid when the running server has another store.
+    """
+    if not is_served(settings):
+        _same_as_server(settings)
         raise NotSetUp(
             f"nothing was ever served from {settings.data_dir};"
             " start with `tidegate serve` or name another --data-dir"
         )
-    from tidegate.control.store import Store
-
-    store = Store.open(path, actor=f"command by {_login()}")
+    _same_as_server(settings)
+    store = control_store(settings, actor=f"command by {_login()}", create=False)
     try:
         yield store
     finally:
         store.close()
+
+
+def _same_as_server(settings: Settings) -> None:
+    """Errors: SettingInvalid: a change in another store than the running server's would help nobody."""
+    running = server_file(settings)
+    if running is not None and running.get("control", "") != shown_control(settings):
+        wanted = f"{running['control']!r}, as of the server that runs here" if running["control"] else "empty"
+        raise SettingInvalid("control_url", shown_control(settings), wanted, "TIDEGATE_CONTROL_URL or file")
 
 
 def server_file(settings: Settings) -> dict[str, Any] | None:

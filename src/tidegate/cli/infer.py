@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tidegate.cli.choosing import chosen_warehouse
-from tidegate.cli.context import AsJson, DataDir, control_path, err_console, settings_for
+from tidegate.cli.context import AsJson, DataDir, err_console, is_served, settings_for
 from tidegate.errors import InputInvalid, Refusal
 
 if TYPE_CHECKING:
@@ -154,8 +154,9 @@ def _capabilities(settings: Settings) -> Capabilities:
     """Return what the data folder's warehouse can hold; DuckDB where nothing was ever served."""
     from tidegate.destinations import connect
 
-    served = control_path(settings).exists()
-    return connect(chosen_warehouse(settings, None)[0] if served else "duckdb:///any").capabilities
+    return connect(
+        chosen_warehouse(settings, None)[0] if is_served(settings) else "duckdb:///any"
+    ).capabilities
 
 
 # --- What people and machines see --------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from tidegate.cli.context import control_path, journal_path
+from tidegate.cli.context import control_store, journal_path
 from tidegate.cli.supervisor import stop_with_parent, wait_for_begin
 from tidegate.settings import Settings, read_settings
 
@@ -51,7 +51,6 @@ def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
     from tidegate import __version__
     from tidegate.connect.app import ConnectApi
     from tidegate.control.grants import Grants
-    from tidegate.control.store import Store
     from tidegate.gate.admission import Admission
     from tidegate.gate.app import Gate, routes
     from tidegate.gate.commit import GroupCommit
@@ -67,7 +66,7 @@ def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
     log = open_log(log_format=settings.log_format, log_level=settings.log_level, process="gate")
     if not wait_for_begin(lifeline):
         return
-    store = Store.open(control_path(settings))
+    store = control_store(settings)
     journal = open_journal(settings)
     commit = GroupCommit(journal)
     api = ImportApi(
@@ -111,7 +110,6 @@ def loader(settings: Settings, lifeline: int, _listening_fd: int) -> None:
 
     It also ends, with exit code 0, when the destinations change; the supervisor starts it again.
     """
-    from tidegate.control.store import Store
     from tidegate.destinations import connect
     from tidegate.loader.lane import Lane
     from tidegate.loader.ledger import StoreLedger, Surroundings, targets
@@ -125,7 +123,7 @@ def loader(settings: Settings, lifeline: int, _listening_fd: int) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     stop_with_parent(lifeline)
-    store = Store.open(control_path(settings))
+    store = control_store(settings)
     journal = open_journal(settings)
     metrics = Metrics()
     known = targets(store)

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tidegate.cli.context import AsJson, DataDir, control_path, print_json
+from tidegate.cli.context import AsJson, DataDir, control_path, control_store, print_json, shown_control
 from tidegate.cli.supervisor import Child, Supervisor
-from tidegate.errors import AddressInUse, DataDirInUse, DataDirUnusable
+from tidegate.errors import AddressInUse, DataDirInUse, DataDirUnusable, SettingInvalid
 from tidegate.settings import METRICS_ENV, Settings, options, read_settings
 
 if TYPE_CHECKING:
@@ -73,11 +73,29 @@ def serve(
     destination: Annotated[
         str | None, typer.Option(help="Where the first start loads to, such as duckdb:///path.")
     ] = None,
+    control: Annotated[
+        str | None,
+        typer.Option(help="Where the control store is, such as postgresql://user@host/db; see control_url."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run Tidegate: accept records over HTTP, load them into the warehouse."""
-    flags = {"data_dir": data_dir, "host": host, "port": port, "workers": workers, "destination": destination}
+    flags = {
+        "data_dir": data_dir,
+        "host": host,
+        "port": port,
+        "workers": workers,
+        "destination": destination,
+        "control_url": control,
+    }
     settings, _ = read_settings(flags, os.environ)
+    if settings.control_url and control_path(settings).exists():
+        raise SettingInvalid(
+            "control_url",
+            shown_control(settings),
+            f"empty, or --data-dir another folder: {control_path(settings)} is this folder's control store",
+            "flag, TIDEGATE_CONTROL_URL or file",
+        )
     with _data_dir_held(settings.data_dir), _listening(settings.host, settings.port) as listening:
         _serve(settings, listening, as_json=as_json)
 
@@ -114,9 +132,8 @@ def _serve(settings: Settings, listening: socket.socket, *, as_json: bool) -> No
 def _set_up(settings: Settings) -> FirstStart | None:
     """On the first start make account, source, token and destination; later bring the store up to date."""
     from tidegate.control.setup import set_up
-    from tidegate.control.store import Store
 
-    store = Store.open(control_path(settings))
+    store = control_store(settings)
     try:
         return set_up(store, destination_url=settings.destination or _embedded_url(settings))
     finally:
@@ -130,9 +147,8 @@ def _embedded_url(settings: Settings) -> str:
 def _about(settings: Settings, listening: socket.socket, started: FirstStart | None) -> dict[str, Any]:
     """What a program that starts us wants to know; the access token only the first time."""
     from tidegate.control import accounts, destinations, sources
-    from tidegate.control.store import Store
 
-    store = Store.open(control_path(settings))
+    store = control_store(settings)
     try:
         with store.reading() as conn:
             client_id = accounts.list_(conn)[0].client_id
@@ -157,7 +173,12 @@ def _write_server_file(settings: Settings, about: dict[str, Any]) -> None:
     """Let the other commands find the running server."""
     from tidegate import __version__
 
-    known = {"pid": os.getpid(), "base_url": about["base_url"], "version": __version__}
+    known = {
+        "pid": os.getpid(),
+        "base_url": about["base_url"],
+        "version": __version__,
+        "control": shown_control(settings),
+    }
     path = settings.data_dir / "server.json"
     draft = path.with_suffix(".draft")
     draft.write_text(json.dumps(known), encoding="utf-8")
