@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 STOP_WAIT_S = 7.0
 """How long requests in flight may take after SIGTERM."""
 
+NOTIFIER_NICE = 5
+"""The notifier starts behind the others and steps back where a processor is short."""
+
 
 def now_ms() -> int:
     """The clock every part is given: milliseconds since 1970 UTC."""
@@ -51,6 +54,7 @@ def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
     from tidegate import __version__
     from tidegate.connect.app import ConnectApi
     from tidegate.control.grants import Grants
+    from tidegate.control.uses import Uses
     from tidegate.gate.admission import Admission
     from tidegate.gate.app import Gate, routes
     from tidegate.gate.commit import GroupCommit
@@ -69,6 +73,7 @@ def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
     store = control_store(settings)
     journal = open_journal(settings)
     commit = GroupCommit(journal)
+    uses = Uses(store).start()
     api = ImportApi(
         settings=settings,
         grants=Grants(store),
@@ -78,6 +83,7 @@ def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
         check_batch=BatchChecker(),
         now_ms=now_ms,
         version=__version__,
+        note_use=uses.note,
     )
 
     def troubles() -> Mapping[str, str]:
@@ -88,7 +94,9 @@ def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
         troubles=troubles,
         documents=documents(routes(api), settings=settings, version=__version__),
     )
-    connect_api = ConnectApi(store, rest=rest, log=log, files=settings.data_dir / "warehouses")
+    connect_api = ConnectApi(
+        store, rest=rest, log=log, files=settings.data_dir / "warehouses", note_use=uses.note_connect
+    )
     stop_with_parent(lifeline)
     try:
         run(
@@ -99,6 +107,7 @@ def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
     finally:
         connect_api.close()
         api.close()
+        uses.close()
         commit.close()
         journal.close()
         store.close()
@@ -147,6 +156,25 @@ def loader(settings: Settings, lifeline: int, _listening_fd: int) -> None:
         store.close()
 
 
+def notifier(settings: Settings, lifeline: int, _listening_fd: int) -> None:
+    """The notifier process: calls hooks and sends mail, until it is told to stop; loading goes before it."""
+    if not wait_for_begin(lifeline):
+        return
+    os.nice(NOTIFIER_NICE)
+    from tidegate.logs import open_log
+    from tidegate.notifier.loop import Notifier
+
+    log = open_log(log_format=settings.log_format, log_level=settings.log_level, process="notifier")
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    stop_with_parent(lifeline)
+    store = control_store(settings)
+    try:
+        Notifier(store, settings, log=log).run(stop)
+    finally:
+        store.close()
+
+
 def journal_gauges(journal: SqliteJournal) -> dict[str, tuple[str, float]]:
     """What `/metrics` shows of the journal at this moment."""
     stats = journal.stats()
@@ -167,7 +195,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     part, lifeline, listening_fd = sys.argv[1:]
-    {"gate": gate, "loader": loader}[part](read_settings({}, os.environ)[0], int(lifeline), int(listening_fd))
+    parts = {"gate": gate, "loader": loader, "notifier": notifier}
+    parts[part](read_settings({}, os.environ)[0], int(lifeline), int(listening_fd))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ BODY_BYTES_MAX = 1_000_000
 """Descriptions of sources and destinations are a few kilobytes; a certificate may be among them."""
 
 BODY_WAIT_S_MAX = 30.0
+READ_ONLY = {"error": "AccessDenied", "data": {"message": "this access token may only read"}}
+
 THREADS = 4
 """Calls that run at the same time in one process; a call that checks a warehouse may take seconds."""
 
@@ -43,14 +45,23 @@ class ConnectApi:
     """
     Answers the Connect API's paths and hands every other path to `rest`.
 
-    Shape: `files` is a folder for warehouses that are files. `close` waits for the calls that run.
+    Shape: `files` is a folder for warehouses that are files; `note_use` is told of each token that is let in,
+    and when, in ms since 1970. `close` waits for the calls that run.
     Source: docs/specs/connect-api.md.
     """
 
     def __init__(
-        self, store: Store, *, files: Path, rest: ASGIApp, log: Log, routes: Sequence[Route] = ROUTES
+        self,
+        store: Store,
+        *,
+        files: Path,
+        rest: ASGIApp,
+        log: Log,
+        note_use: Callable[[int, int], None] = lambda _token_id, _at_ms: None,
+        routes: Sequence[Route] = ROUTES,
     ) -> None:
         self.store = store
+        self._note_use = note_use
         self._files = files
         self._log = log
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="connect")
@@ -96,11 +107,14 @@ class ConnectApi:
                 token = None if secret is None else connect_tokens.find(conn, secret)
             if token is None:
                 raise Declined(NOT_AUTHORIZED, status=401)
+            self._note_use(token.id, time.time_ns() // 1_000_000)
+            if route.method != "GET" and not token.role.may_change:
+                raise Declined(READ_ONLY, status=403)
             call = Call(
                 store=self.store,
                 files=self._files,
                 client_id=token.client_id,
-                actor=f"Connect API access token {token.id}",
+                actor=f"Connect API access token {token.id} (...{token.last_four})",
                 path=request.path_params,
                 query=request.query_params,
                 body=body,

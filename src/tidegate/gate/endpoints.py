@@ -76,7 +76,8 @@ class ImportApi:
     """
     Status, validate, push and batch. Source: docs/specs/import-api.md.
 
-    Shape: an `Exchange` -> an `Answer`; every other outcome is a `Refusal` raised.
+    Shape: an `Exchange` -> an `Answer`; every other outcome is a `Refusal` raised. `note_use` is told of each
+    token that is let in, and when, and must not wait.
     """
 
     settings: Settings
@@ -87,6 +88,7 @@ class ImportApi:
     check_batch: ChecksBatch
     now_ms: Callable[[], int]
     version: str
+    note_use: Callable[[int, int], None] = lambda _token_id, _at_ms: None
     checker: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="check")
     )
@@ -192,14 +194,16 @@ class ImportApi:
 
     def _authorize(self, headers: Headers) -> Grant:
         token = bearer_token(_text(headers, b"authorization"))
+        at_ms = self.now_ms()
         try:
-            grant = None if token is None else self.grants.find(token, self.now_ms())
+            grant = None if token is None else self.grants.find(token, at_ms)
         except ControlError as exc:
             raise Unavailable(str(exc)) from exc
         if grant is None:
             raise NotAuthorized("the access token is missing, unknown, expired or revoked")
         if self.settings.region and grant.region and grant.region != self.settings.region:
             raise InvalidRegion(f"the access token is for region {grant.region}")
+        self.note_use(grant.token_id, at_ms)
         return grant
 
     def _checks_either(self, body: bytes, sent: str, grant: Grant) -> int:
