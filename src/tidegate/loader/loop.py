@@ -31,6 +31,7 @@ def run_loader(
         threading.Thread(target=lane.run, args=(stop,), name=f"lane-{place}")
         for place, lane in enumerate(lanes)
     ]
+    log.info("loading begins", destinations=len(lanes))
     for thread in threads:
         thread.start()
     while not stop.wait(TRIM_S):
