@@ -20,11 +20,12 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0009"
+REVISION = "0010"
 """The newest migration; a store that says so is opened without importing Alembic."""
 
 metadata = MetaData(
@@ -92,6 +93,8 @@ destinations = Table(
     Column("description", Text),
     Column("updated_at", Instant),
     Column("deleted_at", Instant),
+    Column("generation", Integer, nullable=False, server_default=text("1")),
+    Column("progress", Text),
     sqlite_autoincrement=True,
 )
 Index(
@@ -123,6 +126,26 @@ Index(
     unique=True,
     sqlite_where=sources.c.deleted_at.is_(None),
     postgresql_where=sources.c.deleted_at.is_(None),
+)
+
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source_id", ForeignKey("sources.id"), nullable=False),
+    Column("destination_id", ForeignKey("destinations.id")),
+    Column("journal_id", String(100)),
+    Column("after", BigInteger, nullable=False),
+    Column("upto", BigInteger),
+    Column("reached", BigInteger),
+    sqlite_autoincrement=True,
+)
+Index(
+    "uq_assignments_open",
+    assignments.c.source_id,
+    unique=True,
+    sqlite_where=assignments.c.upto.is_(None),
+    postgresql_where=assignments.c.upto.is_(None),
 )
 
 tokens = Table(
