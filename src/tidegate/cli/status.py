@@ -38,13 +38,18 @@ EXIT_FAILING = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How everything is. `troubles` is empty when all is well; each says what is wrong, for people."""
+    """
+    How everything is. `troubles` is empty when all is well; each says what is wrong, for people.
+
+    `warnings` say what the last load of a table had to tell; all is loaded all the same.
+    """
 
     server: dict[str, Any] | None
     journal: Stats | None
     destinations: Sequence[Destination]
     loads: Sequence[LoadReport]
     troubles: Sequence[str]
+    warnings: Sequence[str]
     now_ms: int
 
     @property
@@ -83,6 +88,7 @@ def _look(settings: Settings, loads_max: int) -> Health:
         targets = destinations.list_(conn)
         reports = loads.latest(conn, loads_max)
         held = loads.failing(conn)
+        warned = loads.warned(conn)
     server = server_file(settings)
     stats, journal_trouble = _journal(settings)
     troubles = [*_server_troubles(server), *journal_trouble]
@@ -98,6 +104,7 @@ def _look(settings: Settings, loads_max: int) -> Health:
         destinations=targets,
         loads=reports,
         troubles=troubles,
+        warnings=[f"table {each.table_name}: {warning}" for each in warned for warning in each.warnings],
         now_ms=time.time_ns() // 1_000_000,
     )
 
@@ -135,6 +142,7 @@ def _object(health: Health) -> dict[str, Any]:
     return {
         "healthy": not health.troubles,
         "troubles": list(health.troubles),
+        "warnings": list(health.warnings),
         "server": health.server,
         "lag_s": health.lag_s,
         "journal": None if health.journal is None else asdict(health.journal),
@@ -165,6 +173,8 @@ def _print(health: Health) -> None:
             for each in health.loads
         ]
         print_table(("last loads", "table", "rows", "rejected", "error"), rows)
+    for warning in health.warnings:
+        typer.secho(f"warning      {warning}", fg=typer.colors.YELLOW)
     for trouble in health.troubles:
         typer.secho(f"failing      {trouble}", fg=typer.colors.RED)
     if not health.troubles:

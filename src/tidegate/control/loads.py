@@ -57,6 +57,7 @@ _DETAILS = ("key_names", "extracted_at_max", "bookmarks", "subtables", "warnings
 """What is kept together, since nothing is looked for by it."""
 
 _COLUMNS = tuple(name for name in LoadReport.__dataclass_fields__ if name not in _DETAILS)
+_KEPT = tuple(loads.c[name] for name in (*_COLUMNS, "details"))
 
 
 def add(conn: Connection, reports: Sequence[LoadReport]) -> None:
@@ -81,9 +82,7 @@ def latest(
     conn: Connection, limit: int, *, source_id: int | None = None, table_name: str | None = None
 ) -> Sequence[LoadReport]:
     """Return the newest reports, newest first, at most `limit`, of that source and that table alone."""
-    query = (
-        select(*(loads.c[name] for name in (*_COLUMNS, "details"))).order_by(loads.c.id.desc()).limit(limit)
-    )
+    query = select(*_KEPT).order_by(loads.c.id.desc()).limit(limit)
     if source_id is not None:
         query = query.where(loads.c.source_id == source_id)
     if table_name is not None:
@@ -94,10 +93,15 @@ def latest(
 def failing(conn: Connection) -> Sequence[LoadReport]:
     """Return the newest report of every table whose last load did not work: those tables are held."""
     newest = select(func.max(loads.c.id)).group_by(loads.c.source_id, func.lower(loads.c.table_name))
-    query = select(*(loads.c[name] for name in (*_COLUMNS, "details"))).where(
-        loads.c.id.in_(newest), loads.c.error.is_not(None)
-    )
+    query = select(*_KEPT).where(loads.c.id.in_(newest), loads.c.error.is_not(None))
     return [_report(row) for row in conn.execute(query)]
+
+
+def warned(conn: Connection) -> Sequence[LoadReport]:
+    """Return the newest report of every table that has warnings and is loaded."""
+    newest = select(func.max(loads.c.id)).group_by(loads.c.source_id, func.lower(loads.c.table_name))
+    query = select(*_KEPT).where(loads.c.id.in_(newest), loads.c.error.is_(None)).order_by(loads.c.id)
+    return [each for each in map(_report, conn.execute(query)) if each.warnings]
 
 
 def prune(conn: Connection, *, kept_max: int = KEPT_MAX) -> int:

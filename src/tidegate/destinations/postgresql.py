@@ -141,18 +141,23 @@ class PostgreSQL:
             columns = session.rows(_COLUMNS, [schema_name])
             keys = session.rows(_KEYS, [schema_name])
             notes = {name: (parent, version) for name, parent, version in session.rows(_NOTES, [schema_name])}
+            unique = _unique_columns(session, schema_name)
         by_table: dict[str, list[Column]] = {}
         for table_name, name, native, nullable in columns:
             column = Column(name=name, type=_TYPES.get(native), nullable=nullable, native=native)
             by_table.setdefault(table_name, []).append(column)
+        by_key: dict[str, list[str]] = {}
+        for table_name, name, _ in keys:
+            by_key.setdefault(table_name, []).append(name)
         return [
             Table(
                 schema_name=schema_name,
                 name=name,
                 columns=tuple(columns),
-                key_columns=tuple(column for table_name, column, _ in keys if table_name == name),
+                key_columns=tuple(by_key.get(name, ())),
                 parent=notes.get(name, ("", 0))[0],
                 version=notes.get(name, ("", 0))[1],
+                merges=name not in by_key or (name, frozenset(by_key[name])) in unique,
             )
             for name, columns in by_table.items()
         ]
@@ -228,6 +233,14 @@ class PostgreSQL:
             values = [span.journal_id, each.schema_name, each.table_name, each.after, each.reason]
             session.execute("insert into _tidegate.held values ($1, $2, $3, $4, $5)", values)
         return True
+
+
+def _unique_columns(session: Session, schema_name: str) -> set[tuple[str, frozenset[str]]]:
+    """Return the tables of a schema with the columns that an index keeps unique: rows can replace by them."""
+    by_index: dict[tuple[str, int], set[str]] = {}
+    for table_name, index, name in session.rows(_UNIQUE, [schema_name]):
+        by_index.setdefault((table_name, index), set()).add(name)
+    return {(table_name, frozenset(names)) for (table_name, _), names in by_index.items()}
 
 
 def _keep_books(session: Session) -> None:
@@ -336,6 +349,18 @@ _KEYS = """
     where n.nspname = $1 and p.contype = 'p'
         and not exists (select from noted where noted.table_name = c.relname)
     order by 1, 3
+"""
+
+
+_UNIQUE = """
+    select c.relname::text, i.indexrelid::bigint, a.attname::text
+    from pg_index as i
+    join pg_class as c on c.oid = i.indrelid
+    join pg_namespace as n on n.oid = c.relnamespace
+    cross join lateral unnest(i.indkey::int[]) with ordinality as k (number, ordinal)
+    join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.number
+    where n.nspname = $1 and k.ordinal <= i.indnkeyatts
+        and i.indisunique and i.indimmediate and i.indisvalid and i.indpred is null and i.indexprs is null
 """
 
 

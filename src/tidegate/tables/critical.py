@@ -19,11 +19,17 @@ _ALWAYS = (RECEIVED_AT, BATCHED_AT, SEQUENCE, TABLE_VERSION)
 def hold_reason(
     table: Table, subtables: Iterable[Table], arrivals: Sequence[Arrival], capabilities: Capabilities
 ) -> str | None:
-    """Return why nothing can be loaded into a table that is there, None when it can."""
+    """
+    Return why nothing can be loaded into a table that is there, None when it can.
+
+    A table that is only added to can do without its key columns: they are made again.
+    """
     own = _ALWAYS if table.key_columns else (*_ALWAYS, GENERATED_KEY)
-    for each, system in ((table, own), *((subtable, _ALWAYS) for subtable in subtables)):
+    needed = [(table, (*(table.key_columns if table.merges else ()), *own))]
+    needed += [(subtable, (*subtable.key_columns, *_ALWAYS)) for subtable in subtables]
+    for each, names in needed:
         there = {identity(column.name, capabilities) for column in each.columns}
-        for name in (*each.key_columns, *system):
+        for name in names:
             if identity(name, capabilities) not in there:
                 return reasons.column_gone(each.name, name)
     keys = frozenset(identity(name, capabilities) for name in table.key_columns)

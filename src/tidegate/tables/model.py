@@ -43,7 +43,8 @@ class Table:
 
     Shape: `key_columns` in key order; empty for a table that only grows. `parent`: of a subtable, the name
     of the top-level table whose elements it holds, else "". `version`: the active version of a top-level
-    table, that is the least a record may have; 0 when none was ever given.
+    table, that is the least a record may have; 0 when none was ever given. `merges`: rows can replace those
+    of their key; not where people took away what keeps keys unique, then rows are only added.
     """
 
     schema_name: str
@@ -52,6 +53,7 @@ class Table:
     key_columns: tuple[str, ...] = ()
     parent: str = ""
     version: int = 0
+    merges: bool = True
 
     def column(self, name: str) -> Column | None:
         """Return the column of exactly this name, None when there is none."""

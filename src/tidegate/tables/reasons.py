@@ -6,6 +6,7 @@ Texts with a name of a warehouse take its display name; the value or name at fau
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 KEYS_DIFFER = "Primary Keys for table do not match Primary Keys of incoming data"
@@ -86,6 +87,15 @@ def table_taken(table_name: str) -> str:
 def column_gone(table_name: str, column: str) -> str:
     """A column of ours that somebody dropped; rows without it would not be told apart."""
     return f"column {column} of {table_name} was dropped; put it back, or drop the table to have it made anew"
+
+
+def only_added(table_name: str, key_columns: Sequence[str]) -> str:
+    """A warning: people took away what keeps the keys of a table unique."""
+    names = ", ".join(key_columns)
+    return (
+        f"table {table_name} has no primary key over {names} any more, so rows are only added and replace"
+        " none; put it back, or drop the table to have it made anew"
+    )
 
 
 def activation_ignored(version: int, active: int) -> str:

@@ -174,7 +174,7 @@ def _key_misfits(target: Target, top: _Read, types: dict[str, Type]) -> Refused:
     held: dict[str, Type | None] = {
         key: slot.existing.type for key, slot in slots.items() if slot.existing is not None
     }
-    held |= types
+    held |= target.key_types() | types
     arrays = {key: top.readings[key].arrays for key in slots if top.readings[key].arrays}
     found = {key: list(by_type) for key, by_type in arrays.items()}
     if all([held.get(key, kinds[0])] == kinds for key, kinds in found.items()):

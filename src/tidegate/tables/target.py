@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tidegate.tables.capabilities import Capabilities
-from tidegate.tables.model import Table
+from tidegate.tables.model import Column, Table, Type
 from tidegate.tables.naming import identity, length, name_column
 from tidegate.tables.system import GENERATED_KEY, level_name, source_key_name
 
@@ -53,6 +53,23 @@ class Target:
         keys = (source_key_name(each) for each in names)
         return next((each for each in keys if length(each, self.capabilities) > name_max), None)
 
+    def key_types(self) -> dict[str, Type]:
+        """
+        Return the types that keys must have, by identity; new keys have none.
+
+        A key column that somebody dropped is made again with the type it has in subtables.
+        """
+        there = {identity(each.name, self.capabilities): each.type for each in self._columns()}
+        types = {key: there.get(key) for key in self.key_identities()}
+        for table in self.subtables():
+            for key, name in zip(types, table.key_columns, strict=False):
+                column = table.column(name)
+                types[key] = types[key] or (column.type if column is not None else None)
+        return {key: kind for key, kind in types.items() if kind is not None}
+
+    def _columns(self) -> tuple[Column, ...]:
+        return self.table.columns if self.table is not None else ()
+
     def _is_ours(self, table: Table) -> bool:
         """Tell whether a table is one of our subtables, made for the keys that we have."""
         if identity(table.parent, self.capabilities) != identity(self.name, self.capabilities):
@@ -60,7 +77,12 @@ class Target:
         depth = len(table.key_columns) - self._keys()
         keys = self.key_identities() or [GENERATED_KEY]
         wanted = [*map(source_key_name, keys), *map(level_name, range(depth))]
-        return depth > 0 and wanted == [identity(key, self.capabilities) for key in table.key_columns]
+        if depth <= 0 or wanted != [identity(key, self.capabilities) for key in table.key_columns]:
+            return False
+        there = {identity(each.name, self.capabilities): each.type for each in self._columns()}
+        pairs = zip(keys, map(table.column, table.key_columns), strict=False)
+        # Rows whose keys have another type than those of the elements cannot be compared with them.
+        return all(column is None or there.get(key, column.type) is column.type for key, column in pairs)
 
     def _keys(self) -> int:
         return max(1, len(self.key_names))
