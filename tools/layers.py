@@ -19,7 +19,7 @@ SOURCE = Path(__file__).parent.parent / "src"
 
 LEVELS: tuple[frozenset[str], ...] = (
     frozenset({"cli"}),
-    frozenset({"console", "connect", "gate", "loader", "client"}),
+    frozenset({"console", "connect", "gate", "loader", "notifier", "client"}),
     frozenset({"control", "journal", "destinations"}),
     frozenset({"wire", "tables"}),
     frozenset({"records", "errors", "settings", "decimals", "instants", "logs", "metrics", "crashpoints"}),

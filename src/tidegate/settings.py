@@ -76,6 +76,9 @@ class Settings:
     destination: str = option(
         "", help="Where the first start loads to, such as duckdb:///path; empty: DuckDB in the data folder."
     )
+    owner_email: str = option(
+        "owner@localhost", help="Who owns the account that the first start makes; the password is generated."
+    )
     control_url: str = option(
         "",
         help="Where the control store is: postgresql://user@host/db; empty: control.db in the data folder.",
@@ -126,6 +129,70 @@ class Settings:
     )
     retry_wait_s_max: float = option(
         30.0, help="Longest wait between attempts when a destination fails.", unit="s", least=0.1, most=3_600
+    )
+    hook_schemes: str = option(
+        "https",
+        help="What addresses of post-load hooks may begin with: https alone, or any (http too).",
+        choices=("https", "any"),
+    )
+    hook_addresses: str = option(
+        "public",
+        help="Where hooks may be called: public addresses alone, or any (private networks too).",
+        choices=("public", "any"),
+    )
+    hook_wait_s_max: float = option(
+        30.0, help="Longest wait for a hook's answer.", unit="s", least=0.1, most=300
+    )
+    hook_retries_max: int = option(
+        5, help="How often a failed call of a hook is tried again.", unit="attempts", least=0, most=20
+    )
+    hook_retry_wait_s: float = option(
+        10.0,
+        help="Wait before a call of a hook is tried again; doubles each time.",
+        unit="s",
+        least=0.01,
+        most=3_600,
+    )
+    hook_user_agent: str = option(
+        "StitchLoadingWebhook", help="User-Agent of calls of hooks; receivers made for Stitch may look at it."
+    )
+    smtp_url: str = option(
+        "",
+        help=(
+            "Mail server for notifications: smtp://user:password@host:587 (STARTTLS), smtps://host:465,"
+            " or smtp://host:25?tls=none; empty: no mail is sent."
+        ),
+    )
+    smtp_from: str = option("tidegate@localhost", help="Sender of mails.")
+    mail_subject_prefix: str = option("Tidegate Notification - ", help="What subjects of mails begin with.")
+    mail_errors: str = option(
+        "shown",
+        help="Whether mails hold what a warehouse or receiver said, which may quote data.",
+        choices=("shown", "hidden"),
+    )
+    mail_after_s: float = option(
+        7_200.0,
+        help="How long a destination fails, or a table waits, before mail is sent.",
+        unit="s",
+        least=0,
+        most=604_800,
+    )
+    mail_retry_wait_s: float = option(
+        60.0,
+        help="Wait before a mail is tried again; doubles each time, up to eight attempts.",
+        unit="s",
+        least=0.01,
+        most=3_600,
+    )
+    jobs_calls_max: int = option(
+        0,
+        help=(
+            "Calls of /v4/<client id>/loads and extractions that an account may make in ten minutes;"
+            " 0: any number."
+        ),
+        unit="calls",
+        least=0,
+        most=1_000_000,
     )
     log_format: str = option(
         "auto",

@@ -13,7 +13,7 @@ from tidegate.cli.shown import print_table
 from tidegate.errors import InputInvalid
 from tidegate.settings import Setting, read_settings
 
-SECRET_SETTINGS = frozenset({"control_url", "destination"})
+SECRET_SETTINGS = frozenset({"control_url", "destination", "smtp_url"})
 """Settings whose value may hold a password."""
 
 

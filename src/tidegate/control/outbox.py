@@ -8,7 +8,7 @@ once, a crash while sending costs one attempt, and the attempts end (docs/specs/
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -26,9 +26,13 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-def due(conn: Connection, outbox: Table, *, limit: int) -> Sequence[Row[Any]]:
-    """Return the items whose time has come, the longest due first."""
+def due(
+    conn: Connection, outbox: Table, *, limit: int, without: Mapping[str, Sequence[int]] | None = None
+) -> Sequence[Row[Any]]:
+    """Return the items whose time has come, the longest due first, `without` those with these values."""
     query = select(outbox).where(outbox.c.state == State.WAITING, outbox.c.due_at <= now())
+    for name, values in (without or {}).items():
+        query = query.where(outbox.c[name].not_in(values))
     return conn.execute(query.order_by(outbox.c.due_at, outbox.c.id).limit(limit)).all()
 
 

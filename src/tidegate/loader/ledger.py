@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from tidegate.control import destinations, grant_changes, loads, sources
+from tidegate.control import deliveries, destinations, grant_changes, loads, sources
 from tidegate.control.loads import LoadReport
 from tidegate.control.store import Store
 
@@ -84,9 +84,10 @@ class StoreLedger:
             }
 
     def loaded(self, reports: Sequence[LoadReport]) -> None:
-        """Keep the reports; note that the destination works, when that is news."""
+        """Keep the reports, and the calls of hooks that tell of them; note that the destination works."""
         with self._store.writing() as conn:
             loads.add(conn, reports)
+            deliveries.enqueue(conn, reports)
             if self._failing:
                 destinations.note_working(conn, self._destination_id)
             self._since_prune += 1
