@@ -198,3 +198,37 @@ def test_a_torn_write_ahead_log_costs_its_tail_only(path: Path, tmp_path: Path) 
         ends.add(end)
     journal.close()
     assert COUNT <= min(ends) < max(ends) <= COUNT + 40
+
+
+def test_damage_among_what_waits_is_told(path: Path) -> None:
+    """One source's reading passes over a spoilt entry and a torn page, tells both, and ends. (J6, J11)"""
+    journal = open_journal(path)
+    owners = {each.request.source_id for each in journal.read(0, bytes_max=9**9).entries}
+    journal.trim(COUNT, dict.fromkeys(owners, 0))
+    journal.close()
+    spoil(path, "UPDATE entries SET body = substr(body, 2) WHERE position = 20")
+    with closing(sqlite3.connect(path)) as connection:
+        leaves = [
+            page
+            for (page,) in connection.execute(
+                "SELECT pageno FROM dbstat WHERE name = 'entries' AND pagetype = 'leaf' ORDER BY path"
+            )
+        ]
+    with path.open("r+b") as file:
+        file.seek((leaves[len(leaves) // 2] - 1) * PAGE_BYTES)
+        file.write(b"\xff" * PAGE_BYTES)
+    journal = open_journal(path)
+    sound: set[int] = set()
+    damaged: set[int] = set()
+    for source_id in owners:
+        after = 0
+        while (reading := journal.of_source(source_id, after, COUNT, bytes_max=10_000)).upto > after:
+            sound |= {entry.position for entry in reading.entries}
+            damaged |= {each.position for each in reading.damaged}
+            after = reading.upto
+        assert COUNT == after
+    assert set(range(1, COUNT + 1)) == sound | damaged
+    assert 20 in damaged
+    assert not sound & damaged
+    assert len(sound) > COUNT // 2
+    journal.close()

@@ -79,6 +79,7 @@ def test_a_journal_of_format_1_is_upgraded(tmp_path: Path) -> None:
     journal.close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DROP TABLE idempotency_keys")
+        connection.execute("DROP TABLE kept")
         connection.execute("PRAGMA user_version = 1")
     looking = look(path)
     assert 1 == looking.end()
@@ -88,6 +89,26 @@ def test_a_journal_of_format_1_is_upgraded(tmp_path: Path) -> None:
     assert [[2], [2]] == [each.append([request]) for each in (journal, other)]
     journal.close()
     other.close()
+
+
+def test_a_journal_of_format_2_is_upgraded(tmp_path: Path) -> None:
+    """A journal made before entries could wait keeps them from now on. (J11)"""
+    path = tmp_path / "journal.db"
+    journal = open_journal(path)
+    journal.append([numbered_request("w", number) for number in range(3)])
+    journal.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE kept")
+        connection.execute("PRAGMA user_version = 2")
+    looking = look(path)
+    assert 3 == looking.end()
+    looking.close()
+    journal = open_journal(path)
+    owners = [each.request.source_id for each in journal.read(0, bytes_max=9**9).entries]
+    journal.trim(3, {owners[1]: 1})
+    kept = journal.of_source(owners[1], 1, 3, bytes_max=9**9).entries
+    assert [at for at in (2, 3) if owners[at - 1] == owners[1]] == [each.position for each in kept]
+    journal.close()
 
 
 def test_a_missing_folder_is_unavailable(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from tidegate.gate.body import read_body
 from tidegate.gate.commit import GroupCommit
 from tidegate.gate.ports import Grants, Receive
 from tidegate.gate.preview import preview_answer, wants_preview
-from tidegate.journal.base import KeyReused
+from tidegate.journal.base import Crowded, KeyReused
 from tidegate.records import Endpoint, Request
 from tidegate.settings import Settings
 from tidegate.wire.answers import ACCEPTED, QUEUED, VALID, Answer, status_answer
@@ -190,6 +190,8 @@ class ImportApi:
         crash_point("gate before answer")
         if isinstance(position, KeyReused):
             raise IdempotencyKeyReused(f"its key belongs to the request at position {position.position}")
+        if isinstance(position, Crowded):
+            raise Unavailable("the source has no destination yet, and the journal has no more room for it")
         return position
 
     def _authorize(self, headers: Headers) -> Grant:

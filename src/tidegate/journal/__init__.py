@@ -3,8 +3,8 @@ The journal: every accepted request, byte for byte, in one order, until loaded a
 
 `base` is the contract. `sqlite` is the journal of the embedded run: `storage` has its file and connections,
 `state` where it stands, `packing` one entry's bytes, `collecting` reads past damage, `retention` says what
-may go, `repeats` which requests are sent again, `repeats_table` remembers their keys. `memory` is a small
-one for tests and simulators.
+may go, `aside` what stays all the same, `repeats` which requests are sent again, `repeats_table` remembers
+their keys. `memory` is a small one for tests and simulators.
 
 Imports nothing of ours but records and errors. Invariants:
 
@@ -16,8 +16,18 @@ Imports nothing of ours but records and errors. Invariants:
 6. An entry and its idempotency key are committed together.
 """
 
-from tidegate.journal.base import Damaged, Journal, KeyReused, Placed, Reading, Stats
+from tidegate.journal.base import Crowded, Damaged, Journal, KeyReused, Placed, Reading, Stats
 from tidegate.journal.memory import MemoryJournal
 from tidegate.journal.sqlite import SqliteJournal
 
-__all__ = ["Damaged", "Journal", "KeyReused", "MemoryJournal", "Placed", "Reading", "SqliteJournal", "Stats"]
+__all__ = [
+    "Crowded",
+    "Damaged",
+    "Journal",
+    "KeyReused",
+    "MemoryJournal",
+    "Placed",
+    "Reading",
+    "SqliteJournal",
+    "Stats",
+]

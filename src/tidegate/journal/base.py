@@ -1,16 +1,20 @@
 """
-The journal's contract. Numbered rules J1 to J10: docs/specs/journal.md.
+The journal's contract. Numbered rules J1 to J11: docs/specs/journal.md.
 
 One process may append while others append and one reads and trims; each process opens its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from tidegate.records import Entry, Request
+
+NOTHING: Mapping[int, int] = MappingProxyType({})
+"""No source waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +67,12 @@ class KeyReused:
     """Where that other request stands, or stood."""
 
 
-Placed = int | KeyReused
+@dataclass(frozen=True, slots=True)
+class Crowded:
+    """A request that was not kept: its source waits, and the last quarter is for the others (J11)."""
+
+
+Placed = int | KeyReused | Crowded
 """What `append` says of one request: its position, or why it has none."""
 
 
@@ -83,6 +92,7 @@ class Journal(Protocol):
         On return they are committed and synced: a crash from here on loses nothing (J3).
         A request whose `idempotency_key` its source has used within the last day is not kept again: it gets
         the position of the earlier entry, or KeyReused when that one sent something else (J10).
+        A request of a source that waits is Crowded when the journal is filled too much (J11).
         Errors: JournalFull (size limit or disk), JournalUnavailable; then nothing was kept.
         """
         ...
@@ -96,13 +106,25 @@ class Journal(Protocol):
         """
         ...
 
+    def of_source(self, source_id: int, after: int, upto: int, *, bytes_max: int) -> Reading:
+        """
+        Read one source's entries with positions greater than `after`, up to `upto`, also those kept for it.
+
+        Units, errors: as `read`. `upto` of the reading is the last position that needs no more looking at;
+        what is not stored is left out silently, because the others' entries around may be freed (J11).
+        """
+        ...
+
     def end(self) -> int:
         """Return the greatest position ever given, 0 before the first. Cheap: ask 20 times a second."""
         ...
 
-    def trim(self, loaded: int) -> None:
+    def trim(self, loaded: int, kept: Mapping[int, int] = NOTHING) -> None:
         """
         Note that everything up to `loaded` is in the warehouse, and free what is past its retention.
+
+        Shape: `kept` are the sources that wait -> the position behind which their entries stay, until a later
+        call no longer says so (J11).
 
         Loaded entries are kept for the retention's time and bytes, less when accepting needs the room (J7).
         Entries after `loaded` are never removed (J5). Works in small steps so that appends do not stall,

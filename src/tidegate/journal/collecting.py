@@ -26,6 +26,17 @@ READING_DAMAGED_MAX = 1_000
 _SELECT = f"SELECT {COLUMNS} FROM entries WHERE position"  # noqa: S608 - constant column names
 
 
+def collect_of_source(
+    connection: sqlite3.Connection, packer: Packer, source_id: int, after: int, upto: int, bytes_max: int
+) -> Reading:
+    """
+    Read the entries of one source between two positions; around them may be none.
+
+    Units: `bytes_max` of bodies as received; the first entry is taken however large.
+    """
+    return _OfSource(packer, source_id, max(after, 0) + 1, upto, bytes_max).collect(connection)
+
+
 class Collecting:
     """
     One reading in the making, of the positions `first` to `end`.
@@ -94,3 +105,50 @@ class Collecting:
             self._entries.append(entry)
             self._next = entry.position + 1
         return not self._full
+
+
+class _OfSource(Collecting):
+    """A reading of one source's entries: positions that are not its own, or not there, are no damage."""
+
+    def __init__(self, packer: Packer, source_id: int, first: int, end: int, bytes_max: int) -> None:
+        super().__init__(packer, first, end, bytes_max)
+        self._source_id = source_id
+        self._picked = 0
+
+    def _done(self) -> bool:
+        return super()._done() or self._picked >= READING_DAMAGED_MAX
+
+    def _sweep(self, connection: sqlite3.Connection) -> None:
+        """Take the source's rows in order, up to the first that is not sound; without one, that was all."""
+        try:
+            place = (self._next, self._end, self._source_id)
+            rows = connection.execute(f"{_SELECT} BETWEEN ? AND ? AND source_id = ? ORDER BY position", place)
+            with closing(rows):
+                for row in rows:
+                    self._next = row[0]
+                    if not self._take(row):
+                        return
+            self._next = self._end + 1
+        except sqlite3.DatabaseError as exc:
+            if not is_corrupt(exc):
+                raise
+        except Unsound:
+            return
+
+    def _pick(self, connection: sqlite3.Connection) -> None:
+        """Take the next position alone, if it is the source's; note it when it cannot be read."""
+        self._picked += 1
+        try:
+            row = connection.execute(
+                f"{_SELECT} = ? AND source_id = ?", (self._next, self._source_id)
+            ).fetchone()
+            if row is not None:
+                self._take(row)
+                return
+        except Unsound as exc:
+            self._damaged.append(Damaged(position=self._next, reason=str(exc)))
+        except sqlite3.DatabaseError as exc:
+            if not is_corrupt(exc):
+                raise
+            self._damaged.append(Damaged(position=self._next, reason=f"its page cannot be read ({exc})"))
+        self._next += 1

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
 
 from tidegate.errors import JournalFull
-from tidegate.journal.base import Placed, Reading, Stats
+from tidegate.journal.base import NOTHING, Crowded, Placed, Reading, Stats
 from tidegate.journal.repeats import KEYS_MS, Known, keys_max, mark_of, sort_out
 from tidegate.records import Entry, Request
 
@@ -42,14 +42,19 @@ class MemoryJournal:
         self._known: dict[bytes, tuple[Known, int]] = {}
         self._freed = 0
         self._loaded = 0
+        self._kept: Mapping[int, int] = {}
+        self._aside: list[Entry] = []
 
     def append(self, requests: Sequence[Request]) -> Sequence[Placed]:
         """Put requests at the end, all or none, and return their positions. See `Journal.append`."""
         with self._lock:
-            found = sort_out([mark_of(request) for request in requests], self._find, self._end())
-            fresh = [replace(requests[index], idempotency_key=None) for index in found.fresh]
+            crowded = self._live() > self._bytes_max // 4 * 3
+            refused = [crowded and request.source_id in self._kept for request in requests]
+            taken = [request for request, no in zip(requests, refused, strict=True) if not no]
+            found = sort_out([mark_of(request) for request in taken], self._find, self._end())
+            fresh = [replace(taken[index], idempotency_key=None) for index in found.fresh]
             needed = sum(len(request.body) + ENTRY_BYTES for request in fresh)
-            while needed and _bytes(self._entries) + needed > self._bytes_max:
+            while needed and self._live() + needed > self._bytes_max:
                 if self._freed == self._loaded:
                     raise JournalFull(
                         f"the journal in memory has reached its limit of {self._bytes_max} bytes"
@@ -59,7 +64,8 @@ class MemoryJournal:
             kept_at_ms = self._clock()
             for mark, position in found.marks:
                 self._known[mark.name] = (Known(mark.content, position), kept_at_ms)
-            return found.placed
+            placed = iter(found.placed)
+            return [Crowded() if no else next(placed) for no in refused]
 
     def read(self, after: int, *, bytes_max: int) -> Reading:
         """Read entries with positions greater than `after`. See `Journal.read`."""
@@ -72,14 +78,30 @@ class MemoryJournal:
                 entries.append(entry)
             return Reading(entries=entries, damaged=(), upto=entries[-1].position if entries else after)
 
+    def of_source(self, source_id: int, after: int, upto: int, *, bytes_max: int) -> Reading:
+        """Read one source's entries between two positions. See `Journal.of_source`."""
+        with self._lock:
+            upto = max(after, min(upto, self._end()))
+            entries: list[Entry] = []
+            for entry in (*self._aside, *self._entries):
+                if entry.request.source_id != source_id or not after < entry.position <= upto:
+                    continue
+                bytes_max -= len(entry.request.body)
+                if entries and bytes_max < 0:
+                    return Reading(entries=entries, damaged=(), upto=entries[-1].position)
+                entries.append(entry)
+            return Reading(entries=entries, damaged=(), upto=upto)
+
     def end(self) -> int:
         """Return the greatest position ever given. See `Journal.end`."""
         with self._lock:
             return self._end()
 
-    def trim(self, loaded: int) -> None:
+    def trim(self, loaded: int, kept: Mapping[int, int] = NOTHING) -> None:
         """Note that everything up to `loaded` is in the warehouse, and free. See `Journal.trim`."""
         with self._lock:
+            self._kept = dict(kept)
+            self._aside = [entry for entry in self._aside if self._waits(entry)]
             self._loaded = max(self._loaded, min(loaded, self._end()))
             while self._freed < self._loaded and self._is_due():
                 self._free_oldest()
@@ -111,7 +133,7 @@ class MemoryJournal:
         retained = _bytes(self._entries[: self._loaded - self._freed])
         return (
             retained > self._retention_bytes_max
-            or _bytes(self._entries) > self._bytes_max // 2
+            or self._live() > self._bytes_max // 2
             or self._entries[0].request.received_at_ms <= self._clock() - self._retention_ms
         )
 
@@ -127,8 +149,16 @@ class MemoryJournal:
                 break
             del self._known[name]
 
+    def _waits(self, entry: Entry) -> bool:
+        return self._kept.get(entry.request.source_id, entry.position) < entry.position
+
+    def _live(self) -> int:
+        return _bytes(self._aside) + _bytes(self._entries)
+
     def _free_oldest(self) -> None:
-        del self._entries[0]
+        entry = self._entries.pop(0)
+        if self._waits(entry):
+            self._aside.append(entry)
         self._freed += 1
 
 

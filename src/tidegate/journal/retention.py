@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, replace
 
+from tidegate.journal.aside import NOT_KEPT
 from tidegate.journal.state import State, write_state
 from tidegate.journal.storage import live_bytes
 
@@ -26,6 +27,9 @@ _TOTALS = """
 SELECT ifnull(CAST(records_total AS INTEGER), 0), ifnull(CAST(bytes_total AS INTEGER), 0)
 FROM entries WHERE position <= ? ORDER BY position DESC LIMIT 1
 """
+
+
+_DELETE = f"DELETE FROM entries WHERE position > ? AND position <= ? AND {NOT_KEPT}"  # noqa: S608 - constant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +93,8 @@ def free(connection: sqlite3.Connection, state: State, upto: int) -> State:
 
 
 def delete(connection: sqlite3.Connection, after: int, upto: int) -> None:
-    """Delete the entries after one position up to another."""
-    connection.execute("DELETE FROM entries WHERE position > ? AND position <= ?", (after, upto))
+    """Delete the entries after one position up to another, but for those that wait."""
+    connection.execute(_DELETE, (after, upto))
 
 
 def pass_over(connection: sqlite3.Connection, state: State, upto: int) -> None:

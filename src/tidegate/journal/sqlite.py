@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +18,9 @@ from threading import Lock
 from typing import Any
 
 from tidegate.errors import JournalFull, JournalUnavailable
-from tidegate.journal.base import Placed, Reading, Stats
-from tidegate.journal.collecting import Collecting
+from tidegate.journal.aside import crowding, keep, let_go
+from tidegate.journal.base import NOTHING, Crowded, Placed, Reading, Stats
+from tidegate.journal.collecting import Collecting, collect_of_source
 from tidegate.journal.packing import COLUMNS, Packed, Packer
 from tidegate.journal.repeats import KEY_BYTES, KEYS_MS, keys_max, mark_of, sort_out
 from tidegate.journal.repeats_table import find_key, forget_keys, note_keys
@@ -123,8 +124,12 @@ class SqliteJournal:
         self._see_disk(sum(each.bytes for each in packed))
         with self._appending.writing(self._wait_s_max) as connection:
             state = self._standing(connection)
-            found = sort_out(marks, lambda name: find_key(connection, name), state.end)
-            fresh = [packed[index] for index in found.fresh]
+            crowded = self._crowded(connection, requests)
+            taken = [index for index in range(len(requests)) if index not in crowded]
+            found = sort_out(
+                [marks[index] for index in taken], lambda name: find_key(connection, name), state.end
+            )
+            fresh = [packed[taken[index]] for index in found.fresh]
             bytes_needed = sum(each.bytes for each in fresh) + KEY_BYTES * len(found.marks)
             rows, state = _placed(fresh, self._with_room(connection, state, bytes_needed))
             connection.executemany(_INSERT, rows)
@@ -133,7 +138,8 @@ class SqliteJournal:
             # Also when nothing is new: this commit's sync covers the entries that are repeated here, which a
             # process that died may have left in the log unsynced.
             write_state(connection, state)
-        return found.placed
+        placed = iter(found.placed)
+        return [Crowded() if index in crowded else next(placed) for index in range(len(requests))]
 
     def read(self, after: int, *, bytes_max: int) -> Reading:
         """Read entries with positions greater than `after`. See `Journal.read`."""
@@ -145,19 +151,29 @@ class SqliteJournal:
                 return Reading(entries=(), damaged=(), upto=after)
             return Collecting(self._unpacker, first, state.end, bytes_max).collect(connection)
 
+    def of_source(self, source_id: int, after: int, upto: int, *, bytes_max: int) -> Reading:
+        """Read one source's entries between two positions. See `Journal.of_source`."""
+        with self._unpacking, self._reading.reading() as connection:
+            upto = min(upto, self._standing(connection).end)
+            if upto <= after:
+                return Reading(entries=(), damaged=(), upto=after)
+            return collect_of_source(connection, self._unpacker, source_id, after, upto, bytes_max)
+
     def end(self) -> int:
         """Return the greatest position ever given. See `Journal.end`."""
         return self._state().end
 
-    def trim(self, loaded: int) -> None:
+    def trim(self, loaded: int, kept: Mapping[int, int] = NOTHING) -> None:
         """Note that everything up to `loaded` is in the warehouse, and free. See `Journal.trim`."""
         with self._trimming.writing(self._wait_s_max) as connection:
+            keep(connection, kept)
             note_loaded(connection, self._standing(connection), loaded)
         for _ in range(TRIM_STEPS_MAX):
             if not self._free_step():
                 break
             time.sleep(TRIM_PAUSE_S)
         with suppress(DamagedPage):
+            self._let_go(kept)
             self._forget()
             self._give_back()
 
@@ -192,6 +208,12 @@ class SqliteJournal:
         if state.journal_id != self._journal_id:
             raise JournalUnavailable(f"another journal was put in place of {self._path}; restart Tidegate")
         return state
+
+    def _crowded(self, connection: sqlite3.Connection, requests: Sequence[Request]) -> frozenset[int]:
+        """Return the indexes of requests that would fill the last quarter for sources that wait (J11)."""
+        if live_bytes(connection) <= self._bytes_max // 4 * 3:
+            return frozenset()
+        return crowding(connection, requests)
 
     def _see_disk(self, bytes_needed: int) -> None:
         """See that the disk has room left over after an append, which writes everything twice at most."""
@@ -239,6 +261,15 @@ class SqliteJournal:
         with self._trimming.writing(self._wait_s_max) as connection:
             pass_over(connection, self._standing(connection), upto)
         return upto > state.freed
+
+    def _let_go(self, kept: Mapping[int, int]) -> None:
+        """Free what waited until now, in short transactions (J11)."""
+        for _ in range(TRIM_STEPS_MAX):
+            with self._trimming.writing(self._wait_s_max) as connection:
+                more = let_go(connection, self._standing(connection).freed, kept)
+            if not more:
+                break
+            time.sleep(TRIM_PAUSE_S)
 
     def _forget(self) -> None:
         """Forget keys that are old enough, or too many, in short transactions (J10)."""

@@ -17,11 +17,12 @@ from pathlib import Path
 from threading import Lock
 
 from tidegate.errors import JournalError, JournalFull, JournalUnavailable, JournalUnusable
+from tidegate.journal.aside import KEPT_SCHEMA
 from tidegate.journal.packing import ENTRIES_SCHEMA
 from tidegate.journal.repeats_table import KEYS_SCHEMA
 from tidegate.journal.state import STATE_SCHEMA, State, write_state
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 PAGE_BYTES = 4096
 WAL_BYTES_MAX = 64 * 1024 * 1024
 """The write-ahead log is cut back to this; it passes it only while a checkpoint cannot finish."""
@@ -46,9 +47,14 @@ _SCHEMA = (
     STATE_SCHEMA,
     ENTRIES_SCHEMA,
     KEYS_SCHEMA,
+    KEPT_SCHEMA,
     f"PRAGMA application_id = {_APPLICATION_ID}",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
+
+
+_SINCE = {1: (KEYS_SCHEMA, KEPT_SCHEMA), 2: (KEPT_SCHEMA,)}
+"""Format -> what was added since."""
 
 
 def live_bytes(connection: sqlite3.Connection) -> int:
@@ -303,20 +309,21 @@ def _create_schema(connection: sqlite3.Connection) -> None:
 
 
 def _upgrade(connection: sqlite3.Connection) -> None:
-    """Give a journal of format 1 the table it lacks; whatever else the file is, `check` says so."""
-    if not _has_format_1(connection):
+    """Give an older journal the tables it lacks; whatever else the file is, `check` says so."""
+    if not _missing(connection):
         return
     _begin(connection, _READ_WAIT_S)
     try:
-        if _has_format_1(connection):
-            connection.execute(KEYS_SCHEMA)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        for schema in _missing(connection):
+            connection.execute(schema)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
     finally:
         _roll_back(connection)
 
 
-def _has_format_1(connection: sqlite3.Connection) -> bool:
+def _missing(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Return the tables that a journal of an older format lacks."""
     kind = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    return bool(kind == _APPLICATION_ID and version == 1)
+    return _SINCE.get(version, ()) if kind == _APPLICATION_ID else ()
