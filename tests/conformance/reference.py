@@ -73,8 +73,8 @@ class Reference:
                 if not self._adds(record, sequence, version):
                     self.rejected.add((arrival.position, place))
             if batch.activates and version is not None and version >= self.active:
-                self.active = version
-                self.rows = [row for row in self.rows if row.version >= version]
+                least, self.active = self.active, version
+                self.rows = [r for r in self.rows if r.version == version or r.version > version > least]
 
     def _adds(self, record: Mapping[str, Any], sequence: int, version: int | None) -> bool:
         """Take one record; False rejects it."""

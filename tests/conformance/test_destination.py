@@ -291,7 +291,7 @@ ITEMS = Table(
 Order = tuple[int, int, int, list[str]]
 
 
-def orders(*given: Order, activates: int | None = None) -> Part:
+def orders(*given: Order, activates: int | None = None, ends_greater: bool = False) -> Part:
     """Return the part for orders with these ids, sequences, versions and items."""
     items = [
         (order[0], level, item, order[2], number)
@@ -317,7 +317,7 @@ def orders(*given: Order, activates: int | None = None) -> Part:
         parents=pa.array(columns[4], pa.int64()),
     )
     table = pa.table({name: pa.array(values, pa.int64()) for name, values in rows.items()})
-    return Part(table=ORDERS, rows=table, children=(child,), activates=activates)
+    return Part(table=ORDERS, rows=table, children=(child,), activates=activates, ends_greater=ends_greater)
 
 
 @pytest.fixture
@@ -363,6 +363,13 @@ def test_an_activation_ends_older_versions_at_its_place_among_the_parts(ordered:
     assert {"orders": 2, "orders__items": 0} == {
         table.name: table.version for table in ordered.destination.tables(SCHEMA)
     }
+
+
+def test_the_active_version_again_ends_every_other(ordered: Warehouse) -> None:
+    """Also greater ones, when that is asked. (D4)"""
+    parts = [orders((3, 1, 1, ["e"])), orders((4, 6, 2, ["f"])), orders(activates=1, ends_greater=True)]
+    assert 4 == ordered.destination.load(parts, span(1, 2)).rows
+    assert [(1, "a"), (1, "b"), (2, "c"), (3, "e")] == items(ordered)
 
 
 # --- D8: queries -------------------------------------------------------------------------------------------

@@ -215,6 +215,16 @@ def test_an_activation_ends_the_versions_before(shop: Warehouse) -> None:
     assert ([2, 3], [2, 3]) == ids(shop)
 
 
+def test_a_version_that_was_given_up_goes_with_the_next_activation_of_the_active_one(shop: Warehouse) -> None:
+    """Also in a load of its own; the next version that is activated spares those still greater. (L83)"""
+    load(shop, batch(10, 1), batch(20, 2, position=2), batch(10, activates=True))
+    assert ([1], [1]) == ids(shop)
+    load(shop, [batch(20, 2, position=4), batch(30, 3, position=4), batch(20, activates=True, position=4)])
+    assert ([2, 3], [2, 3]) == ids(shop)
+    load(shop, [batch(40, 4, position=5), batch(20, activates=True, position=5)])
+    assert ([2], [2]) == ids(shop)
+
+
 def test_what_comes_after_its_time_is_dropped(shop: Warehouse) -> None:
     """In later loads too: the warehouse knows the active version. (L81, L82)"""
     load(

@@ -88,8 +88,9 @@ def _insert(db: duckdb.DuckDBPyConnection, table: Table, rows: pa.Table) -> int:
 
 
 def _activate(db: duckdb.DuckDBPyConnection, part: Part, version: int) -> None:
+    ends = "<>" if part.ends_greater else "<"
     for table in (part.table, *(child.table for child in part.children)):
-        db.execute(f"delete from {_sql(table)} where {TABLE_VERSION} < ?", [version])  # noqa: S608 - quoted
+        db.execute(f"delete from {_sql(table)} where {TABLE_VERSION} {ends} ?", [version])  # noqa: S608 - quoted
     names = [part.table.schema_name, part.table.name]
     db.execute("delete from _tidegate.tables where schema_name = ? and table_name = ?", names)
     db.execute("insert into _tidegate.tables values (?, ?, '', ?)", [*names, version])

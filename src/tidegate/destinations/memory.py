@@ -201,11 +201,15 @@ def _write(part: Part, stored: dict[Place, list[Row]]) -> int:
         ]
         comes = [row for row, parent in zip(rows, parents, strict=True) if parent in written]
         count += len(comes)
-        least = part.activates
-        stored[_place(table)] = [
-            row for row in (*stays, *comes) if least is None or row[TABLE_VERSION] >= least
-        ]
+        stored[_place(table)] = [row for row in (*stays, *comes) if _is_kept(part, row.get(TABLE_VERSION))]
     return count
+
+
+def _is_kept(part: Part, version: int | None) -> bool:
+    """Tell whether a row of a version stays after the part's activation."""
+    if part.activates is None or version is None or version == part.activates:
+        return True
+    return version > part.activates and not part.ends_greater
 
 
 def _written(

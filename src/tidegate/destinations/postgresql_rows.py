@@ -102,9 +102,10 @@ def _replace_elements(session: Session, part: Part, child: Child) -> int:
 
 
 def _activate(session: Session, part: Part, version: int) -> None:
+    ends = "<>" if part.ends_greater else "<"
     for table in (part.table, *(child.table for child in part.children)):
         with held(table):
-            session.execute(f"delete from {_sql(table)} where {TABLE_VERSION} < {version:d}")  # noqa: S608 - quoted
+            session.execute(f"delete from {_sql(table)} where {TABLE_VERSION} {ends} {version:d}")  # noqa: S608 - quoted
     session.execute(_NOTE_VERSION, [part.table.schema_name, part.table.name, version])
 
 

@@ -132,7 +132,8 @@ class Part:
     `children`: every subtable there is; a row that is written takes all stored elements of its key away and
     puts its own in place, a row that is passed over leaves the stored elements and brings none.
     `activates`: after the rows, this becomes the table's version, and rows of older versions (less
-    `_sdc_table_version`) are deleted, from the table and its children; None changes nothing.
+    `_sdc_table_version`) are deleted, from the table and its children; None changes nothing. With
+    `ends_greater`, rows of greater versions are deleted too.
     A load may have several parts for one table; they are written in order.
     """
 
@@ -140,6 +141,7 @@ class Part:
     rows: pa.Table
     children: tuple[Child, ...] = ()
     activates: int | None = None
+    ends_greater: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -206,17 +206,24 @@ def _plan(load: _Load, name: Name, stretch: Stretch) -> Planned:
 def _activating(target: Target, part: Part | None, stretch: Stretch) -> Part | None:
     """Let a part end older versions; a new table has the version of its first record."""
     activates = stretch.activates
+    ends_greater = activates == stretch.version
     if activates is None and target.table is None and stretch.version:
         activates = stretch.version
     if activates is None:
         return part
     if part is not None:
-        return replace(part, activates=activates)
+        return replace(part, activates=activates, ends_greater=ends_greater)
     if target.table is None:
         return None
     nothing = pa.array([], pa.int64())
     children = tuple(Child(table=each, rows=pa.table({}), parents=nothing) for each in target.subtables())
-    return Part(table=target.table, rows=pa.table({}), children=children, activates=activates)
+    return Part(
+        table=target.table,
+        rows=pa.table({}),
+        children=children,
+        activates=activates,
+        ends_greater=ends_greater,
+    )
 
 
 def _sound(load: _Load, table: Table | None, arrivals: Sequence[Arrival]) -> list[Arrival]:

@@ -19,7 +19,8 @@ class Stretch:
     """
     Batches of one table up to an activation, or to the end of the load.
 
-    Shape: `version` is the active one while they load; `activates` ends the older ones after them.
+    Shape: `version` is the active one while they load; `activates` ends the older ones after them, and the
+    greater ones too when it is the active one already.
     """
 
     version: int = 0
@@ -43,7 +44,7 @@ class Versions:
 
     def stretches(self, arrivals: Sequence[Arrival], capabilities: Capabilities) -> Iterator[Stretch]:
         """Cut a table's batches at its activations, and leave out those of older versions."""
-        stretch = Stretch()
+        stretch = Stretch(version=self.active or 0)
         for arrival in arrivals:
             if self._counts(arrival):
                 stretch.arrivals.append(arrival)
@@ -51,7 +52,7 @@ class Versions:
             if arrival.batch.activates and self._activates(arrival.batch.table_version, capabilities):
                 stretch.activates = self.active
                 yield stretch
-                stretch = Stretch()
+                stretch = Stretch(version=self.active or 0)
         if stretch.arrivals:
             yield stretch
 
