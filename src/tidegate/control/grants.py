@@ -2,10 +2,9 @@
 Grants: what a token lets its bearer do, looked up for each request without touching the store.
 
 One process holds one snapshot of all tokens that are not revoked, and takes a new one when a token, source or
-destination changed: first it asks whether anything was committed, which costs microseconds, then whether any
-of that concerns grants. It asks every `ASK_WAIT_S`, so that a revoked token or a paused source is refused
-everywhere well within the second promised, and for every token that the snapshot lacks, so that a new one
-works at once.
+destination changed: first it asks for the store's version, one number, then whether what changed concerns
+grants. It asks every `ASK_WAIT_S`, so that a revoked token or a paused source is refused everywhere well
+within the second promised, and for every token that the snapshot lacks, so that a new one works at once.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, or_, select
@@ -21,6 +21,7 @@ from tidegate.control import grant_changes
 from tidegate.control.schema import destinations, sources, to_ms, tokens
 from tidegate.control.secrets import secret_hash
 from tidegate.control.store import Store
+from tidegate.errors import ControlUnavailable
 
 ASK_WAIT_S = 0.2
 
@@ -45,29 +46,66 @@ class Grant:
 
 
 class Grants:
-    """A process's view of all tokens. Used from one thread."""
+    """A process's view of all tokens, for all its threads: `known` never waits, looks take turns."""
 
     def __init__(self, store: Store, *, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._clock_s = clock_s
+        self._looking = Lock()
         self._asked_at_s = float("-inf")
+        self._failed_at_s = float("-inf")
+        self._failure = ""
         self._version: int | None = None
         self._changes: int | None = None
         self._snapshot: dict[bytes, tuple[Grant, int | None]] = {}
 
     def find(self, token: str, now_ms: int) -> Grant | None:
         """
-        Return what a token stands for; None when it is unknown, revoked or expired.
+        Return what a token stands for; None when it is unknown, revoked or expired. Looks when that is due.
 
-        Units: `now_ms` is milliseconds since 1970 UTC. Errors: ControlUnavailable, ControlUnusable when the
-        store cannot be asked: an old snapshot might let a revoked token in.
+        Units: `now_ms` is milliseconds since 1970 UTC. Errors: as `look`.
         Source: docs/specs/control.md, C18.
         """
-        key = secret_hash(token)
-        if key not in self._snapshot or self._clock_s() - self._asked_at_s >= ASK_WAIT_S:
-            self._refresh()
-        grant, expires_at_ms = self._snapshot.get(key, (None, None))
-        return grant if expires_at_ms is None or now_ms < expires_at_ms else None
+        grant, age_s = self.known(token, now_ms)
+        if age_s < ASK_WAIT_S:
+            return grant
+        self.look()
+        return self.known(token, now_ms)[0]
+
+    def known(self, token: str, now_ms: int) -> tuple[Grant | None, float]:
+        """
+        Return what a token stood for at the last look, and how long ago that was; asks nobody.
+
+        Shape: None when it was revoked or is expired. A token that the snapshot lacks may have been made
+        since: its age is infinite. Units: milliseconds since 1970 UTC; seconds.
+        """
+        asked_at_s = self._asked_at_s  # before the snapshot, which can then only be newer than is said
+        found = self._snapshot.get(secret_hash(token))
+        if found is None:
+            return None, float("inf")
+        grant, expires_at_ms = found
+        good = expires_at_ms is None or now_ms < expires_at_ms
+        return grant if good else None, self._clock_s() - asked_at_s
+
+    def look(self) -> None:
+        """
+        Compare the snapshot with the store as it is now, or as it was at a look that began after this call.
+
+        Errors: ControlUnavailable, ControlUnusable when the store cannot be asked: an old snapshot might let
+        a revoked token in. For `ASK_WAIT_S` the same failure is told again without asking, so that many
+        requests at once do not each wait for a store that is away.
+        """
+        called_at_s = self._clock_s()
+        with self._looking:
+            if self._asked_at_s > called_at_s:
+                return
+            if self._clock_s() - self._failed_at_s < ASK_WAIT_S:
+                raise ControlUnavailable(self._failure)
+            try:
+                self._refresh()
+            except ControlUnavailable as exc:
+                self._failed_at_s, self._failure = self._clock_s(), str(exc)
+                raise
 
     def _refresh(self) -> None:
         asked_at_s = self._clock_s()

@@ -28,6 +28,7 @@ from tidegate.errors import (
 from tidegate.gate.admission import Admission
 from tidegate.gate.body import read_body
 from tidegate.gate.commit import GroupCommit
+from tidegate.gate.lookups import Lookups
 from tidegate.gate.ports import Grants, Receive
 from tidegate.gate.preview import preview_answer, wants_preview
 from tidegate.journal.base import Crowded, KeyReused
@@ -92,6 +93,11 @@ class ImportApi:
     checker: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="check")
     )
+    lookups: Lookups = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin to look tokens up."""
+        self.lookups = Lookups(self.grants)
 
     async def status(self, _exchange: Exchange) -> Answer:
         """Tell whether accepting works; always 200, the body carries the state."""
@@ -125,14 +131,15 @@ class ImportApi:
         return QUEUED if grant.delayed else ACCEPTED
 
     def close(self) -> None:
-        """Stop the checking thread."""
+        """Stop the threads."""
+        self.lookups.close()
         self.checker.shutdown(wait=True)
 
     async def _accept(
         self, exchange: Exchange, check: Callable[[bytes, str, Grant], int], *, keep: Endpoint | None
     ) -> Grant:
         """Run checks 3 to 15 of the specification in their order, then append to the journal."""
-        grant = self._authorize(exchange.headers)
+        grant = await self._authorize(exchange.headers)
         exchange.source_id = grant.source_id
         sent = media_type(_text(exchange.headers, b"content-type"))
         if sent not in ((JSON,) if keep is Endpoint.BATCH else (JSON, TRANSIT)):
@@ -194,11 +201,11 @@ class ImportApi:
             raise Unavailable("the source has no destination yet, and the journal has no more room for it")
         return position
 
-    def _authorize(self, headers: Headers) -> Grant:
+    async def _authorize(self, headers: Headers) -> Grant:
         token = bearer_token(_text(headers, b"authorization"))
         at_ms = self.now_ms()
         try:
-            grant = None if token is None else self.grants.find(token, at_ms)
+            grant = None if token is None else await self.lookups.find(token, at_ms)
         except ControlError as exc:
             raise Unavailable(str(exc)) from exc
         if grant is None:

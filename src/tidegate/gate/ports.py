@@ -17,14 +17,14 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Grants(Protocol):
-    """Knows which access tokens are good, as of less than a second ago."""
+    """Knows which access tokens are good, as of its last look at the control store."""
 
-    def find(self, token: str, now_ms: int) -> Grant | None:
-        """
-        Return what the token allows, None when it is unknown, expired or revoked.
+    def known(self, token: str, now_ms: int) -> tuple[Grant | None, float]:
+        """Return what the token allows, and how many seconds ago that was so. Waits for nothing."""
+        ...
 
-        Errors: ControlError when nobody can tell right now.
-        """
+    def look(self) -> None:
+        """Look again; may be called from any thread. Errors: ControlError when the store cannot be asked."""
         ...
 
 
