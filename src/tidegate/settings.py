@@ -79,6 +79,9 @@ class Settings:
     owner_email: str = option(
         "owner@localhost", help="Who owns the account that the first start makes; the password is generated."
     )
+    owner_email: str = option(
+        "owner@localhost", help="Who owns the account that the first start makes; the password is generated."
+    )
     control_url: str = option(
         "",
         help="Where the control store is: postgresql://user@host/db; empty: control.db in the data folder.",

@@ -42,13 +42,18 @@ def test_a_pushed_record_becomes_a_row(product: Product, exercised: Exercised) -
 
 
 def test_the_first_start_tells_a_secret_and_later_starts_do_not(product: Product) -> None:
-    """The access token is shown once; a second start tells the rest again."""
-    assert {"base_url", "client_id", "source_id", "access_token", "warehouse"} == set(product.about)
+    """The access token and the owner's password are shown once; a second start tells the rest again."""
+    secrets = {"access_token", "owner_email", "owner_password"}
+    assert {"base_url", "client_id", "source_id", "warehouse"} | secrets == set(product.about)
     first = dict(product.about)
     assert 0 == product.stop()
     product.start()
-    assert {key: value for key, value in first.items() if key != "access_token"} == product.about
-    assert first["access_token"] not in product.log_path.read_text()
+    assert {key: value for key, value in first.items() if key not in secrets} == product.about
+    told = product.log_path.read_text()
+    assert [] == [key for key in ("access_token", "owner_password") if first[key] in told]
+    assert [("owner@localhost", "owner")] == [
+        (each["email"], each["role"]) for each in json.loads(product.run("users", "list", "--json").stdout)
+    ]
 
 
 def test_the_data_folder_is_private(product: Product) -> None:

@@ -33,6 +33,7 @@ from tidegate.cli import (
     status,
     tokens,
     usage,
+    users,
 )
 from tidegate.cli.context import err_console, print_json
 from tidegate.errors import TidegateError
@@ -59,6 +60,7 @@ app.add_typer(tokens.app, name="tokens")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(destinations.app, name="destinations")
 app.add_typer(connect_tokens.app, name="connect-tokens")
+app.add_typer(users.app, name="users")
 app.command("script")(script.script)
 app.command("usage")(usage.usage)
 app.command("audit")(audit.audit)

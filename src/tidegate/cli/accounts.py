@@ -1,4 +1,4 @@
-"""`tidegate accounts`: create and list accounts, each with its own sources, destinations and tokens."""
+"""`tidegate accounts`: create, list and rename accounts, each with sources and tokens of its own."""
 
 from __future__ import annotations
 
@@ -26,6 +26,15 @@ AccountOption = Annotated[
         "--account", metavar="CLIENT_ID", help="Client id of the account.", show_default="the only one"
     ),
 ]
+OnlyAccount = Annotated[
+    int | None,
+    typer.Option(
+        "--account",
+        metavar="CLIENT_ID",
+        help="Act for this account alone: what others own is as if there were none.",
+        show_default="for all",
+    ),
+]
 
 
 @app.command("create", epilog="Example: `tidegate accounts create 'Branch office'`")
@@ -38,8 +47,6 @@ def create(
     """Create an account, without sources and destinations."""
     from tidegate.control import accounts
 
-    if not name.strip():
-        raise InputInvalid("an account needs a name")
     with open_store(settings_for(data_dir)) as store, store.writing() as conn:
         made = accounts.create(conn, name)
     if as_json:
@@ -60,6 +67,32 @@ def list_(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     else:
         rows = [(each.client_id, each.name, when(each.created_at)) for each in found]
         print_table(("client id", "name", "created"), rows)
+
+
+@app.command("rename", epilog="Example: `tidegate accounts rename 1002 'Head office'`")
+def rename(
+    client_id: Annotated[int, typer.Argument(metavar="CLIENT_ID", help="Client id of the account.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What people call it from now on.")],
+    *,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what people call an account."""
+    from tidegate.control import accounts
+
+    with open_store(settings_for(data_dir)) as store, store.writing() as conn:
+        changed = accounts.rename(conn, client_id, name)
+    if as_json:
+        print_json(as_json_object(changed))
+    else:
+        typer.echo(f"Account {changed.client_id} is called {changed.name} now.")
+
+
+def within(conn: Connection, client_id: int | None) -> int | None:
+    """Return the account that a command acts for alone, None for all. Errors: Unknown."""
+    from tidegate.control import accounts
+
+    return None if client_id is None else accounts.get(conn, client_id).client_id
 
 
 def chosen_account(conn: Connection, client_id: int | None) -> Account:

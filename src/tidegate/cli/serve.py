@@ -40,7 +40,7 @@ Tidegate listens on {base_url}
 
   client id     {client_id}
   access token  {access_token}   (shown only now; keep it)
-  warehouse     {warehouse}
+{owner}  warehouse     {warehouse}
 
 Push a first record:
 
@@ -54,6 +54,8 @@ and see the table:
 
   {command} sql 'SELECT * FROM hello'{place}
 """
+
+OWNER_LINE = "  owner         {owner_email}, password {owner_password}   (shown only now, too)\n"
 
 LATER_GREETING = """
 Tidegate listens on {base_url}
@@ -135,7 +137,11 @@ def _set_up(settings: Settings) -> FirstStart | None:
 
     store = control_store(settings)
     try:
-        return set_up(store, destination_url=settings.destination or _embedded_url(settings))
+        return set_up(
+            store,
+            destination_url=settings.destination or _embedded_url(settings),
+            owner_email=settings.owner_email,
+        )
     finally:
         store.close()
 
@@ -145,7 +151,7 @@ def _embedded_url(settings: Settings) -> str:
 
 
 def _about(settings: Settings, listening: socket.socket, started: FirstStart | None) -> dict[str, Any]:
-    """What a program that starts us wants to know; the access token only the first time."""
+    """What a program that starts us wants to know; the token and the password only the first time."""
     from tidegate.control import accounts, destinations, sources
 
     store = control_store(settings)
@@ -165,7 +171,11 @@ def _about(settings: Settings, listening: socket.socket, started: FirstStart | N
         "warehouse": warehouses[0] if warehouses else None,
     }
     if started is not None:
-        about["access_token"] = started.secret
+        about |= {
+            "access_token": started.secret,
+            "owner_email": started.owner_email,
+            "owner_password": started.password,
+        }
     return about
 
 
@@ -186,11 +196,12 @@ def _write_server_file(settings: Settings, about: dict[str, Any]) -> None:
 
 
 def _greet(settings: Settings, about: dict[str, Any], started: FirstStart | None) -> None:
-    """Say where we are; after the first start also the token, once, and two lines to paste."""
+    """Say where we are; after the first start also the secrets, once, and two lines to paste."""
     is_default = settings.data_dir == Path("tidegate-data")
     place = "" if is_default else f" --data-dir {shlex.quote(str(settings.data_dir))}"
     greeting = LATER_GREETING if started is None else FIRST_GREETING
-    typer.echo(greeting.format(**about, command=_own_command(), place=place))
+    owner = OWNER_LINE.format(**about) if about.get("owner_email") else ""
+    typer.echo(greeting.format(**about, owner=owner, command=_own_command(), place=place))
 
 
 def _own_command() -> str:

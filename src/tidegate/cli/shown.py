@@ -25,6 +25,11 @@ def when(at: datetime | None) -> str:
     return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
+def to_the_minute(at: datetime | None) -> str:
+    """A time for people that is known to the minute, UTC; empty for none."""
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
 def byte_size(count: int) -> str:
     """A number of bytes for people: three digits are enough."""
     size, units = float(count), ("bytes", "kB", "MB", "GB", "TB")

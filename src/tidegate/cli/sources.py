@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tidegate.cli.accounts import AccountOption, chosen_account
+from tidegate.cli.accounts import AccountOption, OnlyAccount, chosen_account, within
 from tidegate.cli.context import AsJson, DataDir, open_store, print_json, settings_for
 from tidegate.cli.shown import as_json_object, print_table
 from tidegate.errors import InputInvalid
@@ -27,6 +27,7 @@ SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="Id or sch
 def list_(
     *,
     deleted: Annotated[bool, typer.Option("--deleted", help="Show deleted sources too.")] = False,
+    account: OnlyAccount = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -34,7 +35,7 @@ def list_(
     from tidegate.control import sources
 
     with open_store(settings_for(data_dir)) as store, store.reading() as conn:
-        found = sources.list_(conn, deleted=deleted)
+        found = sources.list_(conn, within(conn, account), deleted=deleted)
     if as_json:
         print_json([_object(each) for each in found])
         return
@@ -83,30 +84,36 @@ def create(
 
 
 @app.command("pause", epilog="Example: `tidegate sources pause import_api`")
-def pause(source: SourceArgument, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def pause(
+    source: SourceArgument, *, account: OnlyAccount = None, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
     """Refuse a source's requests (401) until it is resumed; its senders must send those again."""
     from tidegate.control import sources
 
     with open_store(settings_for(data_dir)) as store, store.writing() as conn:
-        changed = sources.pause(conn, find_source(conn, source).id)
+        changed = sources.pause(conn, find_source(conn, source, client_id=within(conn, account)).id)
     _say(changed, "is paused: requests are refused with 401; what was accepted still loads", as_json=as_json)
 
 
 @app.command("resume", epilog="Example: `tidegate sources resume import_api`")
-def resume(source: SourceArgument, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def resume(
+    source: SourceArgument, *, account: OnlyAccount = None, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
     """Take a paused source's requests again."""
     from tidegate.control import sources
 
     with open_store(settings_for(data_dir)) as store, store.writing() as conn:
-        changed = sources.resume(conn, find_source(conn, source).id)
+        changed = sources.resume(conn, find_source(conn, source, client_id=within(conn, account)).id)
     _say(changed, "is active: requests are taken", as_json=as_json)
 
 
 @app.command("show", epilog="Example: `tidegate sources show import_api --json`")
-def show(source: SourceArgument, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def show(
+    source: SourceArgument, *, account: OnlyAccount = None, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
     """Show one source."""
     with open_store(settings_for(data_dir)) as store, store.reading() as conn:
-        found = find_source(conn, source)
+        found = find_source(conn, source, client_id=within(conn, account))
     if as_json:
         print_json(_object(found))
         return
@@ -119,6 +126,7 @@ def rename(
     source: SourceArgument,
     display_name: Annotated[str, typer.Argument(metavar="NAME", help="The new display name.")],
     *,
+    account: OnlyAccount = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -126,7 +134,9 @@ def rename(
     from tidegate.control import sources
 
     with open_store(settings_for(data_dir)) as store, store.writing() as conn:
-        changed = sources.rename(conn, find_source(conn, source).id, display_name)
+        changed = sources.rename(
+            conn, find_source(conn, source, client_id=within(conn, account)).id, display_name
+        )
     _say(changed, f"is called {display_name} now", as_json=as_json)
 
 
@@ -135,6 +145,7 @@ def delete(
     source: SourceArgument,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    account: OnlyAccount = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -143,7 +154,7 @@ def delete(
 
     with open_store(settings_for(data_dir)) as store:
         with store.reading() as conn:
-            found = find_source(conn, source)
+            found = find_source(conn, source, client_id=within(conn, account))
         if not yes:
             typer.confirm(f"Delete source {found.id} ({found.display_name}) for good?", abort=True, err=True)
         with store.writing() as conn:
@@ -151,17 +162,18 @@ def delete(
     _say(changed, "is deleted: requests are refused with 401; its tables stay", as_json=as_json)
 
 
-def find_source(conn: Connection, text: str | None) -> Source:
+def find_source(conn: Connection, text: str | None, *, client_id: int | None = None) -> Source:
     """
     Return the source a person named by id or schema name; without a name, the only one there is.
 
+    Shape: with `client_id`, what other accounts have is as if there were none.
     Errors: Unknown, Conflict; InputInvalid when nothing was named and there is not exactly one.
     """
     from tidegate.control import sources
 
     if text is not None:
-        return sources.find(conn, text)
-    known = sources.list_(conn)
+        return sources.find(conn, text, client_id=client_id)
+    known = sources.list_(conn, client_id)
     if len(known) == 1:
         return known[0]
     if not known:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tidegate.control import accounts, destinations, sources, tokens
+from tidegate.control import accounts, destinations, passwords, sources, tokens, users
+from tidegate.control.roles import Role
 from tidegate.control.store import Store
 
 ACCOUNT_NAME = "Default"
@@ -14,23 +15,31 @@ DESTINATION_NAME = "Default"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstStart:
-    """What the first person needs to push; `secret` is known here for the only time."""
+    """
+    What the first person needs; `secret`, which pushes, and `password` are known here for the only time.
+
+    Shape: without an owner both `owner_email` and `password` are empty.
+    """
 
     client_id: int
     source_id: int
     secret: str = field(repr=False)
+    owner_email: str = ""
+    password: str = field(default="", repr=False)
 
 
-def set_up(store: Store, *, destination_url: str) -> FirstStart | None:
+def set_up(store: Store, *, destination_url: str, owner_email: str = "") -> FirstStart | None:
     """
-    Make account, default destination, source and access token at once; None when that was done before.
+    Make account, default destination, source, access token and owner at once; None when that was done before.
 
     Of two processes at once, one sets up and the other gets None.
-    Errors: as `destinations.create`. Source: docs/specs/control.md, C19.
+    Errors: as `destinations.create` and `users.create`. Source: docs/specs/control.md, C19.
     """
     with store.reading() as conn:
         if accounts.list_(conn):
             return None
+    password = passwords.generated() if owner_email else ""
+    password_hash = passwords.hashed(password) if password else None
     with store.writing() as conn:
         if accounts.list_(conn):
             return None
@@ -38,4 +47,12 @@ def set_up(store: Store, *, destination_url: str) -> FirstStart | None:
         destinations.create(conn, account.client_id, destination_url, DESTINATION_NAME)
         source = sources.create(conn, account.client_id, SOURCE_NAME)
         _, secret = tokens.create(conn, source.id)
-    return FirstStart(client_id=account.client_id, source_id=source.id, secret=secret)
+        if password:
+            users.create(conn, account.client_id, owner_email, Role.OWNER, password_hash=password_hash)
+    return FirstStart(
+        client_id=account.client_id,
+        source_id=source.id,
+        secret=secret,
+        owner_email=owner_email,
+        password=password,
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, or_, select, update
 
-from tidegate.control import accounts, audit, destinations, grant_changes, schema_names
+from tidegate.control import accounts, assignments, audit, destinations, grant_changes, schema_names
 from tidegate.control.schema import now, sources
 from tidegate.errors import Conflict, InvalidName, Unknown
 
@@ -77,6 +77,7 @@ def create(
         "updated_at": at,
     }
     made = _source(conn.execute(insert(sources).values(values).returning(sources)).one())
+    assignments.begin(conn, made.id)
     return _noted(conn, "created", made)
 
 
@@ -95,11 +96,18 @@ def get(conn: Connection, source_id: int, *, client_id: int | None = None) -> So
     return _source(row)
 
 
-def find(conn: Connection, text: str) -> Source:
-    """Return the undeleted source of that id or schema name, as people name it. Errors: Unknown, Conflict."""
+def find(conn: Connection, text: str, *, client_id: int | None = None) -> Source:
+    """
+    Return the undeleted source of that id or schema name, as people name it.
+
+    Shape: with `client_id`, another account's is as if there were none. Errors: Unknown, Conflict.
+    """
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
     named = or_(sources.c.schema_name == text, sources.c.id == number)
-    rows = conn.execute(select(sources).where(named, sources.c.deleted_at.is_(None))).all()
+    query = select(sources).where(named, sources.c.deleted_at.is_(None))
+    if client_id is not None:
+        query = query.where(sources.c.client_id == client_id)
+    rows = conn.execute(query).all()
     if not rows:
         raise Unknown(f"source not found ({text})")
     if len(rows) > 1:
@@ -132,6 +140,17 @@ def pause(conn: Connection, source_id: int, at: datetime | None = None) -> Sourc
 def resume(conn: Connection, source_id: int) -> Source:
     """Take the source's requests again. Errors: Unknown."""
     return _noted(conn, "resumed", _change(conn, source_id, paused_at=None))
+
+
+def move(conn: Connection, source_id: int, destination_id: int | None) -> Source:
+    """
+    Load into another destination of the account, None for its default one, from a position the loader sees to.
+
+    What was loaded stays where it is. Errors: Unknown source or destination.
+    """
+    if destination_id is not None:
+        destinations.get(conn, destination_id, client_id=get(conn, source_id).client_id)
+    return _noted(conn, "moved", _change(conn, source_id, destination_id=destination_id))
 
 
 def delete(conn: Connection, source_id: int) -> Source:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from tidegate.control import audit, grant_changes, sources
 from tidegate.control.schema import connect_tokens, now, tokens
+from tidegate.control.schema import sources as all_sources
 from tidegate.control.secrets import new_secret, secret_hash
 from tidegate.errors import Conflict, InputInvalid, Unknown
 
@@ -133,15 +134,21 @@ def list_(conn: Connection, source_id: int) -> Sequence[AccessToken]:
     return [_token(row) for row in conn.execute(query.order_by(tokens.c.id.desc()))]
 
 
-def revoke(conn: Connection, token_id: int, *, source_id: int | None = None) -> AccessToken:
+def revoke(
+    conn: Connection, token_id: int, *, source_id: int | None = None, client_id: int | None = None
+) -> AccessToken:
     """
     Refuse a token from now on, in every gate within a second.
 
-    Shape: with `source_id`, only when it is that source's. Errors: Unknown, also when it was revoked before.
+    Shape: with `source_id` or `client_id`, only when it is that source's or account's.
+    Errors: Unknown, also when it was revoked before.
     """
     statement = update(tokens).where(tokens.c.id == token_id, tokens.c.revoked_at.is_(None))
     if source_id is not None:
         statement = statement.where(tokens.c.source_id == source_id)
+    if client_id is not None:
+        own = select(all_sources.c.id).where(all_sources.c.client_id == client_id)
+        statement = statement.where(tokens.c.source_id.in_(own))
     row = conn.execute(statement.values(revoked_at=now()).returning(tokens)).one_or_none()
     if row is None:
         raise Unknown(f"token not found ({token_id})")
