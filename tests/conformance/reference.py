@@ -83,7 +83,8 @@ class Reference:
         values, elements = _opened(record, self.name, ())
         kept = [values, *(element.values for element in elements)]
         can_be_kept = all(self._keeps(value) for each in kept for value in each.values())
-        if not can_be_kept or not _is_well_named(record) or self._is_misfit(record):
+        bad_key = self.keyed and self._stored(record["id"]) != record["id"]
+        if not can_be_kept or bad_key or not _is_well_named(record) or self._is_misfit(record):
             return False
         self._know(self.name, values)
         for element in elements:
@@ -98,9 +99,7 @@ class Reference:
         if isinstance(value, int):
             return INTEGER_MIN <= value <= INTEGER_MAX
         if isinstance(value, str):
-            return not any("\ud800" <= each <= "\udfff" for each in value) and (
-                self.keeps_nul or "\0" not in value
-            )
+            return not any("\ud800" <= each <= "\udfff" for each in value)
         return not isinstance(value, Decimal) or self.digits_max is None or _digits(value) <= self.digits_max
 
     def _is_misfit(self, record: Mapping[str, Any]) -> bool:
@@ -129,7 +128,10 @@ class Reference:
         return {table: counted(rows) for table, rows in found.items()}
 
     def _named(self, table: str, values: Mapping[Field, Any]) -> dict[str, Any]:
-        return {self._column(table, each): value for each, value in values.items()}
+        return {self._column(table, each): self._stored(value) for each, value in values.items()}
+
+    def _stored(self, value: Any) -> Any:
+        return value if self.keeps_nul or not isinstance(value, str) else value.replace("\0", "")
 
     def _column(self, table: str, wanted: Field) -> str:
         """A field of one type has a column of its name, one of several types has one for each."""

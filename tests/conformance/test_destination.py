@@ -536,7 +536,7 @@ SCALARS = st.one_of(
 def test_every_value_comes_back_exactly_or_its_record_is_rejected(
     shop: Warehouse, loads: list[list[dict[str, Any]]]
 ) -> None:
-    """Through planning, loading and asking: no value is changed on the way. (L24, L41)"""
+    """Through planning, loading and asking: no value is changed on the way. (L24, L28, L41)"""
     schema = next(_schemas)
     journal = f"journal of {schema}"
     sent: dict[int, dict[str, Any]] = {}
@@ -559,8 +559,14 @@ def test_every_value_comes_back_exactly_or_its_record_is_rejected(
     assert all(row["reason"] and row["record"] for row in rejected)
     for key, row in there.items():
         assert dict.fromkeys(sent[key], True) == {
-            name: _same(value, _value(row, name)) for name, value in sent[key].items()
+            name: _same(_stored(shop, value), _value(row, name)) for name, value in sent[key].items()
         }
+
+
+def _stored(shop: Warehouse, value: Any) -> Any:
+    """Return a value without the one character that some warehouses cannot keep. (L28)"""
+    keeps = shop.destination.capabilities.keeps_nul_in_text
+    return value if keeps or not isinstance(value, str) else value.replace("\0", "")
 
 
 def _value(row: dict[str, Any], field: str) -> Any:

@@ -247,6 +247,23 @@ def test_a_value_that_cannot_be_kept_rejects_its_record_alone(value: Any, reason
     assert [{"id": 2}] == rows_of(load)
 
 
+def test_a_character_without_a_place_is_left_out_and_counted() -> None:
+    """Where U+0000 cannot be stored; also in elements. A key with it is rejected. (L28)"""
+    keeps_none = replace(DUCKDB_LIKE, keeps_nul_in_text=False, display_name="PostgreSQL")
+    load = prepared(
+        arrival({"id": "a", "a": "x\0y\0"}, {"id": "b", "a": "z", "b": ["\0"]}, {"id": "c\0"}),
+        capabilities=keeps_none,
+    )
+    assert [{"id": "a", "a": "xy"}, {"id": "b", "a": "z"}] == rows_of(load)
+    assert [""] == load.parts[0].children[0].rows["value"].to_pylist()
+    assert ["string has a character that PostgreSQL cannot store on id"] == [
+        reason for reason, _ in rejections(load)
+    ]
+    warning = "2 texts were stored without the character U+0000, which PostgreSQL cannot store"
+    assert [(warning,)] == [report.warnings for report in load.reports]
+    assert [{"id": "c\0"}] == rows_of(prepared(arrival({"id": "c\0"})))
+
+
 def test_the_greatest_and_least_values_are_kept() -> None:
     """The range's ends are within the range. (L25)"""
     data = {"id": 2**63 - 1, "least": -(2**63), "decimal": Decimal("9" * 32), "inf": float("inf")}

@@ -101,7 +101,7 @@ def _name(first: Column | None, splits: Mapping[Type, Column], capabilities: Cap
     return ""
 
 
-def read_slot(slot: Slot, frame: Frame, capabilities: Capabilities) -> Reading:
+def read_slot(slot: Slot, frame: Frame, capabilities: Capabilities, *, is_key: bool) -> Reading:
     """Read a field's values, those of each request by its schema."""
     held = [column for column in (slot.existing, *slot.splits.values()) if column is not None]
     scale = next((column.scale for column in held if column.type is Type.DECIMAL), None)
@@ -112,6 +112,7 @@ def read_slot(slot: Slot, frame: Frame, capabilities: Capabilities) -> Reading:
         capabilities.decimal_scale_min if scale is None else scale,
         capabilities,
         slot.scalars.kinds,
+        is_key=is_key,
     )
 
 

@@ -53,11 +53,13 @@ class Reading:
     A field's values, by type.
 
     Shape: `arrays` in order of first appearance, each as long as the values, null where the value is null,
-    of another type or refused. `refused`: row number -> why no column can hold the value.
+    of another type or refused. `refused`: row number -> why no column can hold the value. `shortened` counts
+    texts that lost characters which the warehouse cannot store.
     """
 
     arrays: dict[Type, pa.Array]
     refused: Refused
+    shortened: int = 0
 
 
 Runs = Sequence[tuple[Branches, int]]
@@ -71,13 +73,15 @@ def read_column(
     scale: int,
     capabilities: Capabilities,
     kinds: set[type] | None = None,
+    *,
+    is_key: bool = False,
 ) -> Reading:
     """
     Read one field's values.
 
     Shape: values in order, None for null or absent; `name` its column, for reasons; `scale` the digits after
     the point its decimal column has now, or would start with; `kinds` the Python types of the values, where
-    they are known.
+    they are known. A key's text is refused rather than shortened, lest two keys become one.
     """
     branches = runs[0][0] if len({each for each, _ in runs}) == 1 else None
     if branches is not None:
@@ -91,7 +95,7 @@ def read_column(
             reading = None
         if reading is not None:
             return reading
-    return read_by_value(values, runs, name, scale, capabilities)
+    return read_by_value(values, runs, name, scale, capabilities, is_key=is_key)
 
 
 _Native = Callable[[list[Any], int, Capabilities], "Reading | None"]
@@ -197,10 +201,12 @@ def _within(array: pa.Array, least: int, most: int) -> bool:
 
 
 def read_by_value(
-    values: list[Any], runs: Runs, name: str, scale: int, capabilities: Capabilities
+    values: list[Any], runs: Runs, name: str, scale: int, capabilities: Capabilities, *, is_key: bool = False
 ) -> Reading:
     """Read a column value by value: the same as `read_column`, whatever the values."""
     refused: Refused = {}
+    shortens = not capabilities.keeps_nul_in_text and not is_key
+    shortened = 0
     found: dict[Type, dict[int, Any]] = {}
     each_branches = chain.from_iterable(repeat(branches, count) for branches, count in runs)
     for row, (value, branches) in enumerate(zip(values, each_branches, strict=True)):
@@ -209,6 +215,9 @@ def read_by_value(
         taken = canonical_value(value, branches)
         if taken is None:
             continue  # an object or array is no scalar; none comes here
+        if shortens and taken[0] is Type.STRING and "\0" in taken[1]:
+            taken = Type.STRING, taken[1].replace("\0", "")
+            shortened += 1
         reason = _CHECKS.get(taken[0], _holds)(taken[1], name, capabilities)
         if reason is None:
             found.setdefault(taken[0], {})[row] = taken[1]
@@ -223,7 +232,7 @@ def read_by_value(
         decimals = _decimal_reading(column, scale, capabilities)
         refused |= decimals.refused
         arrays |= decimals.arrays
-    return Reading(arrays=arrays, refused=refused)
+    return Reading(arrays=arrays, refused=refused, shortened=shortened)
 
 
 def _holds(_value: Any, _name: str, _capabilities: Capabilities) -> str | None:

@@ -20,7 +20,7 @@ def out_of_range(kind: str, display_name: str, value: Any) -> str:
 
 
 def not_text(display_name: str, column: str) -> str:
-    """A text with an unpaired surrogate, or with U+0000 where the warehouse has no place for it."""
+    """A text with an unpaired surrogate, or a key with U+0000 where the warehouse has no place for it."""
     return f"string has a character that {display_name} cannot store on {column}"
 
 
@@ -87,6 +87,11 @@ def table_taken(table_name: str) -> str:
 def column_gone(table_name: str, column: str) -> str:
     """A column of ours that somebody dropped; rows without it would not be told apart."""
     return f"column {column} of {table_name} was dropped; put it back, or drop the table to have it made anew"
+
+
+def shortened(count: int, display_name: str) -> str:
+    """A warning: texts with U+0000 where the warehouse has no place for it."""
+    return f"{count} texts were stored without the character U+0000, which {display_name} cannot store"
 
 
 def only_added(table_name: str, key_columns: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidegate.instants import instant_text
+from tidegate.tables import reasons
 from tidegate.tables.capabilities import Capabilities
 from tidegate.tables.model import Type
 from tidegate.tables.naming import SEPARATOR, identity, name_column
@@ -68,11 +69,19 @@ def table_report(
         extracted_at_max=_extracted_at_max(written),
         bookmarks=tuple(_bookmark(name, written, capabilities) for name in list(fields)[:BOOKMARKS_MAX]),
         subtables=_subtables(destination_table, planned),
-        warnings=(*_warnings(arrivals, destination_table, planned), *versions.warnings),
+        warnings=(
+            *_warnings(arrivals, destination_table, planned, capabilities),
+            *versions.warnings,
+        ),
     )
 
 
-def _warnings(arrivals: Sequence[Arrival], destination_table: str, planned: Sequence[Planned]) -> list[str]:
+def _warnings(
+    arrivals: Sequence[Arrival],
+    destination_table: str,
+    planned: Sequence[Planned],
+    capabilities: Capabilities,
+) -> list[str]:
     warnings: list[str] = []
     spellings = dict.fromkeys(arrival.batch.table_name for arrival in arrivals)
     if len(spellings) > 1 and destination_table:
@@ -80,6 +89,9 @@ def _warnings(arrivals: Sequence[Arrival], destination_table: str, planned: Sequ
     valueless = sum(each.valueless for each in planned)
     if valueless:
         warnings.append(f"{valueless} records have no value at all; no table was made for them")
+    shortened = sum(each.settlement.shortened for each in planned if each.settlement is not None)
+    if shortened:
+        warnings.append(reasons.shortened(shortened, capabilities.display_name))
     return warnings
 
 

@@ -54,13 +54,15 @@ class Settlement:
     What became of the records for one table.
 
     Shape: `rows` are those that stay, `tables` theirs and their elements', own table first; `system`: the
-    system columns they bring along; `refused`: records that went, and records that stay without something.
+    system columns they bring along; `refused`: records that went, and records that stay without something;
+    `shortened` counts texts that stay without characters which the warehouse cannot store.
     """
 
     rows: Rows
     tables: list[Settled] = field(default_factory=list)
     system: dict[str, pa.Array] = field(default_factory=dict)
     refused: list[Refusal] = field(default_factory=list)
+    shortened: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,7 @@ def settle(target: Target, rows: Rows) -> Settlement:
             break
         done.refused += [(done.rows.data[row], reason) for row, reason in sorted(refused.items())]
         done.rows = done.rows.without(refused)
+    done.shortened = sum(reading.shortened for each in read for reading in each.readings.values())
     dropped = [*frames.dropped, *(each for one in read for each in one.slots.dropped)]
     done.refused += [(done.rows.data[row], reason) for row, reason in dict.fromkeys(dropped)]
     return done
@@ -131,7 +134,11 @@ def _read(target: Target, frame: Frame) -> _Read:
     table = target.subtable(frame.name) if frame.levels else target.table
     key_names = () if frame.levels else target.key_names
     slots = find_slots(frame, key_names, table, target.capabilities)
-    readings = {key: read_slot(slot, frame, target.capabilities) for key, slot in slots.by_identity.items()}
+    keys = () if frame.levels else target.key_identities()
+    readings = {
+        key: read_slot(slot, frame, target.capabilities, is_key=key in keys)
+        for key, slot in slots.by_identity.items()
+    }
     return _Read(frame=frame, table=table, slots=slots, readings=readings)
 
 
