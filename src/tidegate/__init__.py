@@ -5,8 +5,8 @@ The stages a record passes, in order: `gate` (HTTP, checks) -> `journal` (durabl
 (`tables`: records to columns) -> `destinations` (the warehouse). `wire` is the Import API's bytes,
 `control` knows accounts, sources and access tokens, `cli` puts the parts together.
 
-Imports point one way only: cli > console, connect, gate, loader, notifier, client > control, journal, destinations >
-wire, tables > records, errors, settings.
+Imports point one way only: cli > console, connect, gate, loader, notifier, client > control, journal,
+destinations > wire, tables > records, errors, settings.
 """
 
 __version__ = "0.1.0"

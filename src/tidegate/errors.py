@@ -237,14 +237,16 @@ class Declined(TidegateError):
     A call of the Connect API answered with something else than success.
 
     Shape: `answer_status` is the HTTP status; `body` is sent, a text as plain text, anything else as JSON.
+    `retry_after_s` is when the call may be made, if that is known.
     """
 
     code, status, exit_code = "declined", 400, 4
 
-    def __init__(self, body: Any, *, status: int = 400) -> None:
+    def __init__(self, body: Any, *, status: int = 400, retry_after_s: int | None = None) -> None:
         super().__init__(f"{status}: {body}")
         self.answer_status = status
         self.body = body
+        self.retry_after_s = retry_after_s
 
 
 # --- Journal -----------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import httpx
 from starlette.responses import JSONResponse
 
 from tidegate.connect.app import ConnectApi
+from tidegate.connect.calls import Limits
 from tidegate.control import accounts, connect_tokens, destinations
 from tidegate.control.store import Store
 from tidegate.logs import open_log
@@ -55,12 +56,16 @@ def sent(api: ConnectApi, method: str, path: str, **options: Any) -> httpx.Respo
 
 
 @contextlib.contextmanager
-def connect_api(folder: Path) -> Iterator[ConnectApi]:
+def connect_api(folder: Path, limits: Limits | None = None) -> Iterator[ConnectApi]:
     """Open a store and the Connect API on it."""
     store = Store.open(folder / "control.db")
     log = open_log(log_format="json", log_level="info", process="test")
     api = ConnectApi(
-        store, files=folder / "warehouses", rest=JSONResponse({"message": "Not Found"}, 404), log=log
+        store,
+        files=folder / "warehouses",
+        rest=JSONResponse({"message": "Not Found"}, 404),
+        log=log,
+        limits=limits or Limits(),
     )
     try:
         yield api

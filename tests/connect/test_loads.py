@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
-from tests.connect.caller import Caller
+from tests.connect.caller import Caller, connect_api, new_caller
+from tidegate.connect.calls import Limits
 from tidegate.control import destinations, loads
 from tidegate.control.loads import LoadReport
-from tidegate.control.schema import now
+from tidegate.control.schema import from_ms, job_calls, now, to_ms
 
 
 def loaded(
@@ -121,3 +124,29 @@ def test_nothing_is_ever_extracted(caller: Caller) -> None:
         answer = caller.call(method, f"/v4/sources/{source_id}/sync")
         expected = {"error": {"type": "invalid_source", "message": message}}
         assert (400, expected) == (answer.status_code, answer.json())
+
+
+def test_calls_are_limited_where_the_operator_says_so(tmp_path: Path) -> None:
+    """Loads and extractions together, for each account; the refusal says when to come again. (A54)"""
+    with connect_api(tmp_path, Limits(jobs_calls_max=3)) as api:
+        first, second = (new_caller(api, tmp_path, name) for name in ("First", "Second"))
+        path = f"/v4/{first.client_id}"
+        assert [200, 200, 200] == [
+            first.call("GET", f"{path}/{kind}").status_code for kind in ("loads", "extractions", "loads")
+        ]
+        for kind in ("loads", "extractions"):
+            refused = first.call("GET", f"{path}/{kind}")
+            assert (429, {"message": "Too Many Requests"}) == (refused.status_code, refused.json())
+            assert 0 < int(refused.headers["Retry-After"]) <= 600
+        assert 200 == first.call("GET", "/v4/sources").status_code
+        assert 200 == second.call("GET", f"/v4/{second.client_id}/loads").status_code
+        window_ago = from_ms(to_ms(now()) - 600_000)
+        with first.store.writing() as conn:
+            conn.execute(update(job_calls).values(since=window_ago))
+        assert 200 == first.call("GET", f"{path}/loads").status_code
+
+
+def test_calls_are_not_limited_by_default(caller: Caller) -> None:
+    """Any number may be made. (A54)"""
+    path = f"/v4/{caller.client_id}/loads"
+    assert {200} == {caller.call("GET", path).status_code for _ in range(40)}

@@ -53,6 +53,7 @@ def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
     """One gate process: answers requests until it is told to stop."""
     from tidegate import __version__
     from tidegate.connect.app import ConnectApi
+    from tidegate.connect.calls import Limits
     from tidegate.control.grants import Grants
     from tidegate.control.uses import Uses
     from tidegate.gate.admission import Admission
@@ -95,7 +96,12 @@ def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
         documents=documents(routes(api), settings=settings, version=__version__),
     )
     connect_api = ConnectApi(
-        store, rest=rest, log=log, files=settings.data_dir / "warehouses", note_use=uses.note_connect
+        store,
+        rest=rest,
+        log=log,
+        files=settings.data_dir / "warehouses",
+        note_use=uses.note_connect,
+        limits=Limits(plain_hooks=settings.hook_schemes == "any", jobs_calls_max=settings.jobs_calls_max),
     )
     stop_with_parent(lifeline)
     try:

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route as HttpRoute
 
-from tidegate.connect.calls import NOT_AUTHORIZED, NOT_FOUND, Call, Route
+from tidegate.connect.calls import NOT_AUTHORIZED, NOT_FOUND, Call, Limits, Route
 from tidegate.connect.routes import ROUTES
 from tidegate.control import connect_tokens
 from tidegate.control.store import Store
@@ -35,6 +35,7 @@ BODY_BYTES_MAX = 1_000_000
 """Descriptions of sources and destinations are a few kilobytes; a certificate may be among them."""
 
 BODY_WAIT_S_MAX = 30.0
+NO_LIMITS = Limits()
 READ_ONLY = {"error": "AccessDenied", "data": {"message": "this access token may only read"}}
 
 THREADS = 4
@@ -58,11 +59,13 @@ class ConnectApi:
         rest: ASGIApp,
         log: Log,
         note_use: Callable[[int, int], None] = lambda _token_id, _at_ms: None,
+        limits: Limits = NO_LIMITS,
         routes: Sequence[Route] = ROUTES,
     ) -> None:
         self.store = store
         self._note_use = note_use
         self._files = files
+        self._limits = limits
         self._log = log
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="connect")
         self._app = Starlette(
@@ -86,18 +89,19 @@ class ConnectApi:
     async def _answer(self, route: Route, request: Request) -> Response:
         """Read the body, call the handler in a thread, and turn whatever comes of it into an answer."""
         begun = time.perf_counter()
+        retry_after_s: int | None = None
         try:
             body = await _body(request)
             loop = asyncio.get_running_loop()
             status, answer = await loop.run_in_executor(self._threads, self._called, route, request, body)
         except Declined as exc:
-            status, answer = exc.answer_status, exc.body
+            status, answer, retry_after_s = exc.answer_status, exc.body, exc.retry_after_s
         except Exception as exc:  # noqa: BLE001 - the top of a call: whatever it was, the caller gets an answer
             self._log.error("failed", method=route.method, path=route.path, exc_info=exc)
             status, answer = 500, {"message": "Internal Server Error"}
         ms = round((time.perf_counter() - begun) * 1000, 2)
         self._log.info("connect", method=route.method, path=route.path, status=status, ms=ms)
-        return _response(status, answer)
+        return _response(status, answer, retry_after_s)
 
     def _called(self, route: Route, request: Request, body: bytes) -> tuple[int, Any]:
         """Let the caller in and call the handler. Errors: Declined."""
@@ -113,6 +117,7 @@ class ConnectApi:
             call = Call(
                 store=self.store,
                 files=self._files,
+                limits=self._limits,
                 client_id=token.client_id,
                 actor=f"Connect API access token {token.id} (...{token.last_four})",
                 path=request.path_params,
@@ -139,8 +144,10 @@ async def _body(request: Request) -> bytes:
     return bytes(received)
 
 
-def _response(status: int, answer: Any) -> Response:
+def _response(status: int, answer: Any, retry_after_s: int | None = None) -> Response:
     headers = {"Cache-Control": "no-store"}
+    if retry_after_s is not None:
+        headers["Retry-After"] = str(retry_after_s)
     if isinstance(answer, str) and status != 200:
         return PlainTextResponse(answer, status, headers=headers)
     text = json.dumps(answer, ensure_ascii=False)

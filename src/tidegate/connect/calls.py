@@ -23,6 +23,19 @@ NOT_AUTHORIZED = {"message": "Not Authorized"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """
+    What the operator allows.
+
+    Shape: `plain_hooks` are hooks without TLS; `jobs_calls_max` are calls for loads in ten minutes, 0 means
+    any number.
+    """
+
+    plain_hooks: bool = False
+    jobs_calls_max: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """
     A call that was let in: whose it is, what stands in its path and query, and its body as received.
@@ -32,6 +45,7 @@ class Call:
 
     store: Store
     files: Path
+    limits: Limits
     client_id: int
     actor: str
     path: Mapping[str, str]

@@ -7,7 +7,7 @@ from typing import Any
 
 from tidegate.connect.calls import NOT_AUTHORIZED, Call, Route, when
 from tidegate.connect.pages import PAGE_SIZE, page_number, page_object
-from tidegate.control import streams
+from tidegate.control import job_calls, streams
 from tidegate.control.schema import now
 from tidegate.control.streams import Stream
 from tidegate.errors import Declined
@@ -31,6 +31,7 @@ def load_object(call: Call, stream: Stream) -> dict[str, Any]:
 def list_(call: Call) -> Any:
     """Answer one page of the tables that were loaded lately, by name."""
     _check_account(call)
+    _count(call)
     page = page_number(call)
     since = now() - timedelta(days=SEEN_DAYS)
     with call.store.reading() as conn:
@@ -44,6 +45,7 @@ def list_(call: Call) -> Any:
 def extractions(call: Call) -> Any:
     """Answer an empty page: records are pushed, nothing is extracted."""
     _check_account(call)
+    _count(call)
     return page_object([], page=page_number(call), total=0, path=f"/v4/{call.client_id}/extractions")
 
 
@@ -56,6 +58,16 @@ ROUTES = (
 def _check_account(call: Call) -> None:
     if call.path["client_id"] != str(call.client_id):
         raise Declined(NOT_AUTHORIZED, status=401)
+
+
+def _count(call: Call) -> None:
+    """Count a call, where calls are limited. Errors: Declined."""
+    if not call.limits.jobs_calls_max:
+        return
+    with call.writing() as conn:
+        retry_after_s = job_calls.count(conn, call.client_id, call.limits.jobs_calls_max)
+    if retry_after_s is not None:
+        raise Declined({"message": "Too Many Requests"}, status=429, retry_after_s=retry_after_s)
 
 
 def _error_state(error: str) -> dict[str, Any]:

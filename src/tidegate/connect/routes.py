@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from tidegate.connect import (
+    custom_emails,
     destination_types,
     destinations,
+    hooks,
     loads,
     replication_jobs,
     source_types,
@@ -20,5 +22,7 @@ ROUTES = (
     *destinations.ROUTES,
     *loads.ROUTES,
     *replication_jobs.ROUTES,
+    *custom_emails.ROUTES,
+    *hooks.ROUTES,
 )
 """In the order of the resources' pages; no two have the same method and path."""
