@@ -90,6 +90,8 @@ def serve(
         "destination": destination,
         "control_url": control,
     }
+    from tidegate.notifier.mail_settings import check_mail_settings
+
     settings, _ = read_settings(flags, os.environ)
     if settings.control_url and control_path(settings).exists():
         raise SettingInvalid(
@@ -98,6 +100,7 @@ def serve(
             f"empty, or --data-dir another folder: {control_path(settings)} is this folder's control store",
             "flag, TIDEGATE_CONTROL_URL or file",
         )
+    check_mail_settings(settings)
     with _data_dir_held(settings.data_dir), _listening(settings.host, settings.port) as listening:
         _serve(settings, listening, as_json=as_json)
 
@@ -109,7 +112,8 @@ def _serve(settings: Settings, listening: socket.socket, *, as_json: bool) -> No
     """Start the processes, set up what is missing while they import, tell the user, watch them."""
     gates = settings.workers or os.cpu_count() or 1
     children = [Child(f"gate {number}", ["gate"]) for number in range(1, gates + 1)] + [
-        Child("loader", ["loader"])
+        Child("loader", ["loader"]),
+        Child("notifier", ["notifier"]),
     ]
     supervisor = Supervisor(children, listening=listening, environ=_environ(settings))
     supervisor.start()
