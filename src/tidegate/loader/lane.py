@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tidegate.crashpoints import crash_point
-from tidegate.errors import DestinationBusy, JournalUnusable, LoadConflict, TidegateError
+from tidegate.errors import (
+    ControlError,
+    DestinationBusy,
+    JournalUnusable,
+    LoadConflict,
+    TidegateError,
+)
 from tidegate.loader.load import Done, Load, Source, load_entries
 from tidegate.loader.ports import reports_of
 from tidegate.tables.model import Held, Progress
 
 if TYPE_CHECKING:
+    from tidegate.control.loads import LoadReport
     from tidegate.destinations.base import Destination
     from tidegate.journal.base import Journal, Reading
     from tidegate.loader.ports import Ledger
@@ -70,6 +77,7 @@ class Lane:
         self._read_at = float("-inf")
         self._held_since: float | None = None
         self._held_tried_at = float("-inf")
+        self._untold: Sequence[LoadReport] | None = None
         self._progress: Progress | None = None
         self._position: int | None = None
 
@@ -100,6 +108,7 @@ class Lane:
 
     def _turn(self) -> bool:
         """Load once if something is due; tell whether anything was loaded."""
+        self._tell()
         if self._position is None:
             self._position = self._ask_position()
         if self._journal.end() <= self._position or not self._gathered():
@@ -176,11 +185,12 @@ class Lane:
         """Tell ledger, metrics and log what a load did."""
         reports = reports_of(done, self._destination_id, started_at_ms, self._now_ms())
         rejected = sum(report.rows_rejected for report in reports)
-        self._ledger.loaded(reports)
         self._metrics.loads.labels(self._label, "ok").inc()
         self._metrics.rows_loaded.labels(self._label).inc(done.rows)
         self._metrics.rejected_records.labels(self._label).inc(rejected)
         self._metrics.load_seconds.labels(self._label).observe(seconds)
+        self._untold = reports
+        self._tell()
         self._log.info(
             "loaded",
             upto=reading.upto,
@@ -190,6 +200,12 @@ class Lane:
             tables=len(reports),
             ms=round(seconds * 1000, 1),
         )
+
+    def _tell(self) -> None:
+        """Tell what the last load did; nothing more is loaded while the control store cannot be told."""
+        if self._untold is not None:
+            self._ledger.loaded(self._untold)
+            self._untold = None
 
     def _hold(self) -> None:
         """Open the destination, or keep it open; one that others wait for is let go every now and then."""
@@ -223,7 +239,16 @@ class Lane:
         self._destination.close()
         self._held_since = None
         if not patient:
+            self._note_failing(exc)
+
+    def _note_failing(self, exc: Exception) -> None:
+        """Tell the control store what failed, unless it is what failed. The next attempt tells it again."""
+        if isinstance(exc, ControlError):
+            return
+        try:
             self._ledger.failing(str(exc) or type(exc).__name__)
+        except ControlError as unnoted:
+            self._log.warning("the failure could not be noted", error=str(unnoted))
 
     def _retry_wait_s(self, exc: Exception, attempt: int) -> float:
         longest = 0.5 if isinstance(exc, DestinationBusy) else self._settings.retry_wait_s_max
