@@ -79,9 +79,6 @@ class Settings:
     owner_email: str = option(
         "owner@localhost", help="Who owns the account that the first start makes; the password is generated."
     )
-    owner_email: str = option(
-        "owner@localhost", help="Who owns the account that the first start makes; the password is generated."
-    )
     control_url: str = option(
         "",
         help="Where the control store is: postgresql://user@host/db; empty: control.db in the data folder.",
@@ -115,7 +112,11 @@ class Settings:
         most=1e15,
     )
     retention_s: int = option(
-        604_800, help="How long loaded requests are kept for replay.", unit="s", least=0, most=1e9
+        604_800,
+        help="How long loaded requests are kept for replay, and rejected records whole (a day at least).",
+        unit="s",
+        least=0,
+        most=1e9,
     )
     retention_bytes_max: int = option(
         10_000_000_000,

@@ -45,6 +45,11 @@ def mark(conn: Connection, places: Sequence[Place], state: State, command: str) 
     conn.execute(insert(rejected_marks), [each | marked for each in keys])
 
 
+def prune(conn: Connection, before: datetime) -> int:
+    """Remove marks made before that time and return how many went."""
+    return conn.execute(delete(rejected_marks).where(rejected_marks.c.marked_at < before)).rowcount
+
+
 def marks(conn: Connection) -> Mapping[Place, Mark]:
     """Return all marks."""
     columns = rejected_marks.c

@@ -1,5 +1,5 @@
 """
-The contract of a destination. Numbered rules D1 to D11: docs/specs/destination.md.
+The contract of a destination. Numbered rules D1 to D12: docs/specs/destination.md.
 
 A destination is one file in this package and one line in `DESTINATIONS`. One process loads into it at a
 time; other processes may query it.
@@ -83,6 +83,15 @@ class Destination(Protocol):
 
         Works on a destination that was never opened here, while another process loads (D8): waits up to
         `wait_s` seconds for its turn. Errors: QueryFailed, DestinationBusy, DestinationDown.
+        """
+        ...
+
+    def forget(self, before_ms: int, *, rows_max: int) -> int:
+        """
+        Delete rejected records kept whole that were rejected before that time, and return how many (D12).
+
+        At most `rows_max` in one call, so that nothing waits for long. Units: milliseconds since 1970 UTC.
+        Errors: DestinationDown, DestinationBusy, AccessDenied.
         """
         ...
 

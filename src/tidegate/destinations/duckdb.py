@@ -1,5 +1,5 @@
 """
-DuckDB: one file on this machine, held only while loading. Rules D1 to D11: docs/specs/destination.md.
+DuckDB: one file on this machine, held only while loading. Rules D1 to D12: docs/specs/destination.md.
 
 DuckDB lets one process open a file for writing, or several for reading. So the loader opens it for each load
 and closes it again, and `query` waits for its turn. Keys are no PRIMARY KEY constraint, whose index is read
@@ -48,7 +48,7 @@ from tidegate.tables.model import (
     Table,
     Type,
 )
-from tidegate.tables.system import counts_as_loaded
+from tidegate.tables.system import BOOKKEEPING, REJECTED_WHOLE, counts_as_loaded
 
 DECIMAL_DIGITS = 38
 LOOK_AGAIN_S = 0.02
@@ -218,6 +218,14 @@ class DuckDB:
         finally:
             connection.close()
 
+    def forget(self, before_ms: int, *, rows_max: int) -> int:
+        """Delete rejected records kept whole, in the order they are found in (D12)."""
+        with self._translated(DestinationDown), self._transaction():
+            if not self._rows(_THERE, [BOOKKEEPING, REJECTED_WHOLE]):
+                return 0
+            (count,) = self._rows(_FORGET, [before_ms, rows_max])[0]
+        return int(count)
+
     @property
     def _db(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
@@ -264,7 +272,7 @@ class DuckDB:
                 [journal_id, held.schema_name, held.table_name, held.after, held.reason],
             )
 
-    def _rows(self, sql: str, values: list[str]) -> list[tuple[Any, ...]]:
+    def _rows(self, sql: str, values: Sequence[str | int]) -> list[tuple[Any, ...]]:
         """Return all rows: an unread rest would hold up the connection."""
         return self._db.execute(sql, values).fetchall()
 
@@ -333,6 +341,11 @@ _KEYS = """
 """
 _NOTES = "select table_name, parent, version from _tidegate.tables where schema_name = ?"
 _HELD = 'select schema_name, table_name, "after", reason from _tidegate.held where journal_id = ?'
+_FORGET = """
+    delete from _tidegate.rejected where rowid in (
+        select rowid from _tidegate.rejected where epoch_ms(rejected_at) < ? limit ?
+    )
+"""
 _NAMES = """
     select column_name from duckdb_columns()
     where schema_name = ? and table_name = ? and database_name = current_database()

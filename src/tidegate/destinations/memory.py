@@ -1,5 +1,5 @@
 """
-Memory: the reference destination, for tests and trials. Rules D1 to D11: docs/specs/destination.md.
+Memory: the reference destination, for tests and trials. Rules D1 to D12: docs/specs/destination.md.
 
 Tables are Python values and live as long as this object; DuckDB answers queries about a copy of them.
 """
@@ -17,6 +17,7 @@ import pyarrow as pa
 from tidegate.destinations.base import Loaded, is_loaded
 from tidegate.destinations.reading import quoted, run_query
 from tidegate.errors import InputInvalid, LoadRefused
+from tidegate.tables.canonical import datetime_us
 from tidegate.tables.capabilities import SUFFIXES, Capabilities
 from tidegate.tables.model import (
     AddColumn,
@@ -33,7 +34,7 @@ from tidegate.tables.model import (
     Type,
 )
 from tidegate.tables.reading import ARROW_TYPES
-from tidegate.tables.system import SEQUENCE, TABLE_VERSION, counts_as_loaded
+from tidegate.tables.system import BOOKKEEPING, REJECTED_WHOLE, SEQUENCE, TABLE_VERSION, counts_as_loaded
 
 DECIMAL_DIGITS = 38
 _DAY_US = 86_400_000_000
@@ -157,6 +158,14 @@ class Memory:
     def progress(self, journal_id: str) -> Progress | None:
         """Return the progress last loaded for a journal (D7)."""
         return self._progress.get(journal_id)
+
+    def forget(self, before_ms: int, *, rows_max: int) -> int:
+        """Delete rejected records kept whole, the oldest first (D12)."""
+        rows = self._rows.get((BOOKKEEPING, REJECTED_WHOLE), [])
+        old = [row for row in rows if datetime_us(row["rejected_at"]) < before_ms * 1_000][:rows_max]
+        gone = set(map(id, old))
+        rows[:] = [row for row in rows if id(row) not in gone]
+        return len(old)
 
     def query(self, sql: str, *, wait_s: float, schema_name: str | None = None) -> pa.RecordBatchReader:  # noqa: ARG002 - there is never a wait
         """Run one reading statement on a copy of the tables (D8)."""

@@ -1,5 +1,5 @@
 """
-PostgreSQL: one schema for each source, real primary keys. Rules D1 to D11: docs/specs/destination.md.
+PostgreSQL: one schema for each source, real primary keys. Rules D1 to D12: docs/specs/destination.md.
 
 Rows go as Arrow into a temporary table and from there, in one statement, to where they belong; rows and
 position (in schema `_tidegate` of the same database) are one transaction. A table's key list is noted there
@@ -193,6 +193,13 @@ class PostgreSQL:
         with self._working(DestinationDown) as session:
             return _progress(session, journal_id)
 
+    def forget(self, before_ms: int, *, rows_max: int) -> int:
+        """Delete rejected records kept whole, in the order they are found in (D12)."""
+        with self._working(DestinationDown) as session, session.transaction():
+            if session.rows("select to_regclass('_tidegate.rejected')::text") == [(None,)]:
+                return 0
+            return session.execute(_FORGET.format(before_ms=int(before_ms), rows_max=int(rows_max)))
+
     def query(self, sql: str, *, wait_s: float, schema_name: str | None = None) -> pa.RecordBatchReader:
         """Run one reading statement over a connection of its own, beside any load (D8)."""
         return run_query(self._address, sql, wait_s=wait_s, schema_name=schema_name)
@@ -322,6 +329,12 @@ _BOOKS = """
     where n.nspname = '_tidegate' and c.relkind = 'r'
 """
 _HELD = 'select schema_name, table_name, "after", reason from _tidegate.held where journal_id = $1'
+_FORGET = """
+    delete from _tidegate.rejected where ctid = any (array(
+        select ctid from _tidegate.rejected where rejected_at < to_timestamp({before_ms} / 1000.0)
+        limit {rows_max}
+    ))
+"""
 _NOTES = "select table_name, parent, version from _tidegate.tables where schema_name = $1"
 _NAMES = """
     select attname::text from pg_attribute

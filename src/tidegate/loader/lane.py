@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tidegate.crashpoints import crash_point
 from tidegate.errors import (
     ControlError,
-    DestinationBusy,
+    DestinationBusy, DestinationError,
     JournalUnusable,
     LoadConflict,
     TidegateError,
@@ -40,6 +40,15 @@ YIELD_S = 0.05
 
 HELD_RETRY_S = 5.0
 """How often a held table is tried again: people change a grant or a column and look."""
+
+FORGET_EVERY_S = 600.0
+"""How often an idle lane looks for rejected records that are past their retention."""
+
+FORGET_ROWS = 2_000
+"""How many of them it deletes at a time: with messages of some kilobytes, a fraction of a second."""
+
+REJECTED_KEPT_S_MIN = 86_400
+"""Rejected records stay for a day even where no loaded request is kept: somebody has to see them first."""
 
 BUSY_S_MAX = 10.0
 """A warehouse file held by somebody's query for longer than this counts as failing."""
@@ -80,6 +89,7 @@ class Lane:
         self._untold: Sequence[LoadReport] | None = None
         self._progress: Progress | None = None
         self._position: int | None = None
+        self._forgot_at = float("-inf")
 
     @property
     def loaded(self) -> int | None:
@@ -112,7 +122,7 @@ class Lane:
         if self._position is None:
             self._position = self._ask_position()
         if self._journal.end() <= self._position or not self._gathered():
-            return self._catch_up()
+            return self._catch_up() or self._forget()
         self._read_at = time.monotonic()
         reading = self._journal.read(self._position, bytes_max=self._settings.load_bytes)
         self._note_damaged(reading)
@@ -136,6 +146,29 @@ class Lane:
             self._held_tried_at = time.monotonic()
             return False
         return True
+
+    def _forget(self) -> bool:
+        """
+        Delete some rejected records that are past their retention, when nothing else is to be done.
+
+        Tells whether there may be more. It never makes a destination count as failing, since nothing waits.
+        """
+        if time.monotonic() - self._forgot_at < FORGET_EVERY_S:
+            return False
+        kept_s = max(self._settings.retention_s, REJECTED_KEPT_S_MIN)
+        before_ms = self._now_ms() - kept_s * 1_000
+        try:
+            self._hold()
+            if self._destination.forget(before_ms, rows_max=FORGET_ROWS) >= FORGET_ROWS:
+                return True
+            # Marks stay a while longer, so that none of the records they are on comes back to light.
+            self._ledger.forget(before_ms - REJECTED_KEPT_S_MIN * 1_000)
+        except (DestinationError, ControlError) as exc:
+            self._log.info("old rejected records stay for now", error=str(exc))
+            self._destination.close()
+            self._held_since = None
+        self._forgot_at = time.monotonic()
+        return False
 
     def _ask_position(self) -> int:
         """Return where to go on: the destination knows, a new destination begins after what was loaded."""

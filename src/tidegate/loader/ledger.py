@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from tidegate.control import deliveries, destinations, grant_changes, loads, sources
+from tidegate.control import deliveries, destinations, grant_changes, loads, rejected, sources
 from tidegate.control.loads import LoadReport
+from tidegate.control.schema import from_ms
 from tidegate.control.store import Store
 
 PRUNE_EVERY = 500
@@ -95,6 +96,11 @@ class StoreLedger:
                 loads.prune(conn)
                 self._since_prune = 0
         self._failing = False
+
+    def forget(self, before_ms: int) -> None:
+        """Forget old marks on rejected records."""
+        with self._store.writing() as conn:
+            rejected.prune(conn, from_ms(before_ms))
 
     def failing(self, error: str) -> None:
         """Note the error; from now on clients of these sources are told that processing waits."""

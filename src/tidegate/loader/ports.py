@@ -78,6 +78,10 @@ class Ledger(Protocol):
         """Note what a load did, and that the destination works."""
         ...
 
+    def forget(self, before_ms: int) -> None:
+        """Forget what people did before that time with records that are no more. Units: ms since 1970 UTC."""
+        ...
+
     def failing(self, error: str) -> None:
         """Note that the destination does not work, in words for people; from now on clients get 202."""
         ...

@@ -13,6 +13,7 @@ GENERATED_KEY = "__sdc_primary_key"
 REJECTED = "_sdc_rejected"
 REJECTED_AT = "_sdc_rejected_at"
 BOOKKEEPING = "_tidegate"
+REJECTED_WHOLE = "rejected"
 """The schema of what Tidegate notes for itself in a warehouse."""
 
 COLUMN_TYPES = {

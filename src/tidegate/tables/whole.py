@@ -18,7 +18,7 @@ from tidegate.tables.model import Column, CreateSchema, CreateTable, Part, Table
 from tidegate.tables.reading import TIMESTAMP
 from tidegate.tables.rejected import Rejected, json_text, storable
 from tidegate.tables.rows import Arrival
-from tidegate.tables.system import BOOKKEEPING
+from tidegate.tables.system import BOOKKEEPING, REJECTED_WHOLE
 
 MESSAGES_BYTES_MAX = 64_000_000
 """Most bytes of messages that one load keeps: each carries its schema, so they can outgrow their request."""
@@ -28,7 +28,7 @@ _SOME_INSTANT = {"anyOf": [{"type": "string", "format": "date-time"}, {}]}
 
 WHOLE_TABLE = Table(
     schema_name=BOOKKEEPING,
-    name="rejected",
+    name=REJECTED_WHOLE,
     columns=(
         Column(name="journal_id", type=Type.STRING),
         Column(name="position", type=Type.INTEGER),
@@ -41,7 +41,7 @@ WHOLE_TABLE = Table(
         Column(name="message", type=Type.STRING),
     ),
 )
-"""The rejected records of all schemas of a warehouse; it only grows."""
+"""The rejected records of all schemas of a warehouse; they leave it by `Destination.forget` alone."""
 
 WHOLE_CHANGES = (CreateSchema(schema_name=BOOKKEEPING), CreateTable(table=WHOLE_TABLE))
 """What is applied before rows are written into that table."""
