@@ -24,6 +24,9 @@ DIGITS_MAX = 4_300
 EXPONENT_DIGITS_MAX = 500
 """Most digits, written out, of a number that has an exponent; a double in any notation needs at most 341."""
 
+PLAIN_DECIMAL_PATTERN = r"[+-]?[0-9]{1,100}(?:\.[0-9]{1,100})?(?:[eE][+-]?[0-9]{1,2})?"
+"""Matches only, if not all, texts of `format: singer.decimal`."""
+
 _DOUBLE_DIGITS = 17
 _LITERAL_CHARS_SURE = 16  # a point or an exponent, and so at most 15 digits: every double keeps these
 _SHOWN_CHARS = 40

@@ -35,13 +35,13 @@ _INSTANT = re.compile(
 ).fullmatch
 
 PLAIN_INSTANT_PATTERN = (
-    r"[1-8][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+    r"[1-8][0-9]{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
     r"[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?"
     r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)?"
 )
 """
 Matches most instants and nothing else: those for which no calendar need be asked, because the year is not at
-the ends of time and the day not after the 28th.
+the ends of time and the day not a 29th of February.
 """
 
 _PLAIN_INSTANT = re.compile(PLAIN_INSTANT_PATTERN).fullmatch

@@ -1,8 +1,9 @@
 """
 Batch: records for one table, with a JSON Schema. Source: docs/specs/import-api.md, W40 to W49.
 
-The short way decodes into `_Envelope` and looks at columns, with a validator made once for each schema;
-whatever it does not take goes to `batch_rules`, which accepts it after all or names what is wrong.
+What was seen before is decoded into the types of its layout, and that is all. What a layout does not take is
+decoded into `_BodyToCheck` and looked at in columns, with a validator made once for each schema; whatever
+that does not take goes to `batch_rules`, which accepts it after all or names what is wrong.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from tidegate.wire.bounds import (
     nested_opens,
 )
 from tidegate.wire.decode import decode_as, decode_exact, text_of
+from tidegate.wire.layouts import Layouts
 from tidegate.wire.pieces import PIECE_BYTES, first_with_too_many_points, hold_weight, pieces
 from tidegate.wire.schemas import CompiledSchema, SchemaCache
 
@@ -101,6 +103,7 @@ class BatchChecker:
         self._schemas = SchemaCache(
             schemas_max=schemas_max, schema_bytes_max=schema_bytes_max, cached_bytes_max=cached_bytes_max
         )
+        self._layouts = Layouts()
 
     def check(self, body: bytes) -> int:
         """
@@ -117,10 +120,14 @@ class BatchChecker:
 
     def _short_way(self, text: bytes) -> int | None:
         """Return the number of messages when every rule is kept; None when unsure."""
+        count = self._layouts.count(text)
+        if count is not None:
+            return count
         body = decode_as(_TO_CHECK, text)
         if body is None or not _envelope_holds(body):
             return None
-        schema = self._schemas.get(bytes(body.schema))
+        raw = bytes(body.schema)
+        schema = self._schemas.get(raw)
         key_names = body.key_names or ()
         data = [message.data for message in body.messages if message.action == "upsert"]
         if (
@@ -131,6 +138,7 @@ class BatchChecker:
             or not _surely_hold(data, key_names, schema)
         ):
             return None
+        self._layouts.learn(text, raw, schema.source, key_names)
         return len(body.messages)
 
     def _in_pieces(self, text: bytes) -> int | None:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import msgspec
 from jsonschema_rs import Draft4Validator, FancyRegexOptions, ValidationError
 
-from tidegate.decimals import exact_number, is_decimal
+from tidegate.decimals import PLAIN_DECIMAL_PATTERN, exact_number, is_decimal
 from tidegate.errors import BatchRefused
 from tidegate.instants import PLAIN_INSTANT_PATTERN, is_instant
 from tidegate.wire.bounds import DEPTH_MAX, data_points, is_too_deep
@@ -29,7 +29,7 @@ TYPES = frozenset(("integer", "number", "string", "boolean", "object", "array", 
 _FORMATS: dict[str, Callable[..., bool]] = {"date-time": is_instant, "singer.decimal": is_decimal}
 _PLAIN_PATTERNS = {
     "date-time": f"^(?:{PLAIN_INSTANT_PATTERN})$",
-    "singer.decimal": r"^[+-]?[0-9]{1,100}(?:\.[0-9]{1,100})?(?:[eE][+-]?[0-9]{1,2})?$",
+    "singer.decimal": f"^{PLAIN_DECIMAL_PATTERN}$",
 }
 """For each format a pattern that matches only, if not all, texts of the format."""
 
