@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.context import AsJson, DataDir, open_store, print_json, settings_for
+from tidegate.cli.context import ID_MAX, AsJson, DataDir, open_store, print_json, settings_for
 from tidegate.cli.shown import as_json_object, print_table, when
 from tidegate.errors import InputInvalid, NotSetUp
 
@@ -23,13 +23,20 @@ app = typer.Typer(
 AccountOption = Annotated[
     int | None,
     typer.Option(
-        "--account", metavar="CLIENT_ID", help="Client id of the account.", show_default="the only one"
+        "--account",
+        min=1,
+        max=ID_MAX,
+        metavar="CLIENT_ID",
+        help="Client id of the account.",
+        show_default="the only one",
     ),
 ]
 OnlyAccount = Annotated[
     int | None,
     typer.Option(
         "--account",
+        min=1,
+        max=ID_MAX,
         metavar="CLIENT_ID",
         help="Act for this account alone: what others own is as if there were none.",
         show_default="for all",
@@ -71,7 +78,9 @@ def list_(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 @app.command("rename", epilog="Example: `tidegate accounts rename 1002 'Head office'`")
 def rename(
-    client_id: Annotated[int, typer.Argument(metavar="CLIENT_ID", help="Client id of the account.")],
+    client_id: Annotated[
+        int, typer.Argument(min=1, max=ID_MAX, metavar="CLIENT_ID", help="Client id of the account.")
+    ],
     name: Annotated[str, typer.Argument(metavar="NAME", help="What people call it from now on.")],
     *,
     data_dir: DataDir = None,

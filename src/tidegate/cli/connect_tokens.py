@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tidegate.cli.accounts import AccountOption, OnlyAccount, chosen_account, within
-from tidegate.cli.context import AsJson, DataDir, open_store, print_json, settings_for
+from tidegate.cli.context import ID_MAX, AsJson, DataDir, open_store, print_json, settings_for
 from tidegate.cli.shown import as_json_object, print_table, to_the_minute
 
 if TYPE_CHECKING:
@@ -19,7 +19,10 @@ app = typer.Typer(
 )
 
 TokenId = Annotated[
-    int, typer.Argument(metavar="ID", help="Id of the token, from `tidegate connect-tokens list`.")
+    int,
+    typer.Argument(
+        min=1, max=ID_MAX, metavar="ID", help="Id of the token, from `tidegate connect-tokens list`."
+    ),
 ]
 
 

@@ -28,6 +28,9 @@ DataDir = Annotated[
         "--data-dir", help="Folder that holds everything Tidegate keeps.", show_default="tidegate-data"
     ),
 ]
+ID_MAX = 2**31 - 1
+"""The greatest id a control store can give."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
@@ -49,7 +52,8 @@ def err_console() -> Console:
 
 def print_json(value: Any) -> None:
     """Print one JSON value on a line of its own."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    sys.stdout.write(text.encode(errors="replace").decode() + "\n")  # arguments may hold broken characters
     sys.stdout.flush()
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tidegate.cli.accounts import OnlyAccount, within
-from tidegate.cli.context import AsJson, DataDir, open_store, print_json, settings_for
+from tidegate.cli.context import ID_MAX, AsJson, DataDir, open_store, print_json, settings_for
 from tidegate.cli.shown import as_json_object, print_table, to_the_minute, when
 from tidegate.cli.sources import find_source
 from tidegate.errors import InputInvalid
@@ -130,7 +130,8 @@ def list_(
 @app.command("revoke", epilog="Example: `tidegate tokens revoke 3`; the ids are in `tidegate tokens list`")
 def revoke(
     token_id: Annotated[
-        int, typer.Argument(metavar="ID", help="Id of the token, from `tidegate tokens list`.")
+        int,
+        typer.Argument(min=1, max=ID_MAX, metavar="ID", help="Id of the token, from `tidegate tokens list`."),
     ],
     *,
     account: OnlyAccount = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tidegate.cli.accounts import AccountOption, OnlyAccount, chosen_account, within
-from tidegate.cli.context import AsJson, DataDir, open_store, print_json, settings_for
+from tidegate.cli.context import ID_MAX, AsJson, DataDir, open_store, print_json, settings_for
 from tidegate.cli.shown import as_json_object, print_table, when
 from tidegate.control.roles import Role
 from tidegate.errors import Conflict, InputInvalid
@@ -90,7 +90,10 @@ def add(
     email: Email,
     *,
     account: Annotated[
-        int, typer.Option("--account", metavar="CLIENT_ID", help="The account to let the user into.")
+        int,
+        typer.Option(
+            "--account", min=1, max=ID_MAX, metavar="CLIENT_ID", help="The account to let the user into."
+        ),
     ],
     role: Annotated[Role, typer.Option(help="What they may do there.")] = Role.MEMBER,
     data_dir: DataDir = None,

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from tidegate.connect.calls import Call, Route, declined, is_id, json_object, moment, number, when
 from tidegate.connect.source_types import IMPORT_API, report_card
 from tidegate.control import destinations, sources
+from tidegate.control.names import is_name, shown_name
 from tidegate.control.schema_names import derive
 from tidegate.control.sources import Source
 from tidegate.errors import Conflict, Declined, InvalidName, Unknown
@@ -82,8 +83,9 @@ def create(call: Call) -> Any:
         try:
             made = sources.create(conn, call.client_id, display_name, name, destination_id=destination_id)
         except (InvalidName, Conflict) as exc:
-            nothing_left = name is None and not derive(display_name)
-            raise declined("InvalidDisplayName" if nothing_left else "InvalidName", str(exc)) from exc
+            derived = derive(display_name) if name is None else name
+            bad = not derived or str(exc).startswith("invalid display_name")
+            raise declined("InvalidDisplayName" if bad else "InvalidName", str(exc)) from exc
         return source_object(made)
 
 
@@ -138,8 +140,10 @@ def _check_properties(body: dict[str, Any], wrong_body: Declined) -> None:
 
 
 def _display_name(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str):
         raise declined("InvalidDisplayName", f"invalid display_name ({'' if value is None else value})")
+    if not is_name(value):
+        raise declined("InvalidDisplayName", f"invalid display_name ({shown_name(value)})")
     return value
 
 

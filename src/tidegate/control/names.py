@@ -18,6 +18,11 @@ _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u20
 """Characters that turn the direction of what follows, so that a line of a list reads as another."""
 
 
+def shown_name(text: str) -> str:
+    """Return a text that is no name as an error may repeat it: cut, and without what nothing can print."""
+    return text[:NAME_CHARS_MAX].encode(errors="replace").decode()
+
+
 def is_name(text: str, *, empty: bool = False) -> bool:
     """Tell whether a text may be a name: something to see, of 255 characters at most, on one line."""
     if len(text) > NAME_CHARS_MAX or not (empty or text.strip()):

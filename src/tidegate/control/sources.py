@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from tidegate.control import accounts, assignments, audit, destinations, grant_changes, schema_names
+from tidegate.control.names import is_name, shown_name
 from tidegate.control.schema import now, sources
 from tidegate.errors import Conflict, InvalidName, Unknown
 
@@ -53,8 +54,9 @@ def create(
     when there is no such account or the destination is not its own.
     """
     if not display_name.strip():
-        raise InvalidName(f"invalid display_name ({display_name})")
+        raise InvalidName(f"invalid display_name ({shown_name(display_name)})")
     name = schema_names.chosen(display_name, schema_name)
+    _check_name(display_name)
     accounts.get(conn, client_id)
     if destination_id is not None:
         destinations.get(conn, destination_id, client_id=client_id)
@@ -127,8 +129,7 @@ def list_(conn: Connection, client_id: int | None = None, *, deleted: bool = Fal
 
 def rename(conn: Connection, source_id: int, display_name: str) -> Source:
     """Change the display name; the schema name stays. Errors: Unknown, InvalidName."""
-    if not display_name.strip():
-        raise InvalidName(f"invalid display_name ({display_name})")
+    _check_name(display_name)
     return _noted(conn, "renamed", _change(conn, source_id, display_name=display_name))
 
 
@@ -165,6 +166,11 @@ def delete(conn: Connection, source_id: int) -> Source:
 def touch(conn: Connection, source_id: int) -> Source:
     """Note a change of the source's tokens; other writers wait. Errors: Unknown when deleted."""
     return _change(conn, source_id)
+
+
+def _check_name(display_name: str) -> None:
+    if not is_name(display_name):
+        raise InvalidName(f"invalid display_name ({shown_name(display_name)})")
 
 
 def _noted(conn: Connection, what: str, source: Source) -> Source:

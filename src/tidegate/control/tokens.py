@@ -34,6 +34,8 @@ VALUE_CHARS_MIN, VALUE_CHARS_MAX = 20, 200
 _VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?", re.ASCII)
 """What a header can carry whole: visible ASCII, with spaces inside only."""
 
+_REGION = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+
 
 class Kind(StrEnum):
     """`IMPORT` tokens belong to people; a command on the server's machine makes a `LOCAL` one for itself."""
@@ -63,7 +65,8 @@ def create(
     """
     Make an access token and return it with its secret, which nobody can learn again.
 
-    Errors: Unknown when the source does not exist or is deleted; Conflict when two tokens are active.
+    Errors: Unknown when the source does not exist or is deleted; Conflict when two tokens are active;
+    InputInvalid when the region is no code.
     """
     secret = new_secret(PREFIX)
     return _add(conn, source_id, secret, "created", expires_at=expires_at, region=region), secret
@@ -177,6 +180,8 @@ def _add(
     region: str | None,
 ) -> AccessToken:
     """Add one that people have, when there is room. Errors: as `create`."""
+    if region is not None and not _REGION.fullmatch(region):
+        raise InputInvalid("a region code must have 1 to 64 letters, digits, dots, dashes and underscores")
     source = sources.touch(conn, source_id)
     if len(list_(conn, source_id)) >= ACTIVE_MAX:
         raise Conflict(f"source ({source_id}) already has the maximum of {ACTIVE_MAX} active access tokens")
