@@ -21,8 +21,11 @@ from tidegate.cli import (
     config,
     connect_tokens,
     destinations,
+    emails,
+    hooks,
     infer,
     loads,
+    notifications,
     push,
     rejected,
     replay,
@@ -61,6 +64,9 @@ app.add_typer(accounts.app, name="accounts")
 app.add_typer(destinations.app, name="destinations")
 app.add_typer(connect_tokens.app, name="connect-tokens")
 app.add_typer(users.app, name="users")
+app.add_typer(hooks.app, name="hooks")
+app.add_typer(emails.app, name="emails")
+app.add_typer(notifications.app, name="notifications")
 app.command("script")(script.script)
 app.command("usage")(usage.usage)
 app.command("audit")(audit.audit)

@@ -11,7 +11,7 @@ from tidegate.control import destinations, loads, sources, usage
 from tidegate.control.notifications import Cause, Kind
 from tidegate.control.sources import Source
 
-SEEN_KINDS = (Kind.DESTINATION, Kind.TABLE, Kind.REJECTED)
+SEEN_KINDS = (Kind.DESTINATION, Kind.TABLE, Kind.WARNING, Kind.REJECTED)
 """The kinds that are seen here; undeliverable hooks are told by their deliveries."""
 
 REJECTED_DAYS = 7
@@ -38,16 +38,18 @@ def _destinations(conn: Connection) -> Iterator[Cause]:
 
 
 def _tables(conn: Connection, known: dict[int, Source]) -> Iterator[Cause]:
-    for each in loads.failing(conn):
-        source = known[each.source_id]
-        yield Cause(
-            client_id=source.client_id,
-            kind=Kind.TABLE,
-            subject=f"source {source.id} table {each.table_name.lower()}",
-            place=f"table {each.table_name} of source {source.schema_name}",
-            since=each.finished_at,
-            error=each.error,
-        )
+    """Yield a cause for each table that is held, and for each whose last load had something to tell."""
+    for kind, reports in ((Kind.TABLE, loads.failing(conn)), (Kind.WARNING, loads.warned(conn))):
+        for each in reports:
+            source = known[each.source_id]
+            yield Cause(
+                client_id=source.client_id,
+                kind=kind,
+                subject=f"source {source.id} table {each.table_name.lower()}",
+                place=f"table {each.table_name} of source {source.schema_name}",
+                since=each.finished_at,
+                error=each.error or "\n".join(each.warnings),
+            )
 
 
 def _rejected(conn: Connection, known: dict[int, Source], at: datetime) -> Iterator[Cause]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row
 
-from tidegate.control import accounts, emails, mails, notifications, outbox
+from tidegate.control import accounts, emails, mails, notifications, outbox, users
 from tidegate.control.mails import Mail, mail
 from tidegate.control.notifications import Kind, Notification
 from tidegate.control.schema import mails as outbox_of_mails
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tidegate.notifier.loop import Threads
     from tidegate.settings import Settings
 
-PATIENT_KINDS = frozenset({Kind.DESTINATION, Kind.TABLE})
+PATIENT_KINDS = frozenset({Kind.DESTINATION, Kind.TABLE, Kind.WARNING})
 """Kinds that often end by themselves; the others are mailed at once."""
 
 ATTEMPTS_MAX = 8
@@ -137,5 +137,11 @@ class MailRound:
 
 
 def recipients(conn: Connection, client_id: int) -> list[str]:
-    """Return the addresses that an account's notifications are mailed to."""
-    return [each.email_address for each in emails.list_(conn, client_id) if each.disabled_at is None]
+    """
+    Return the addresses that an account's notifications are mailed to: its users' and its custom ones.
+
+    The first start's owner has an address that leads nowhere until somebody gives them another.
+    """
+    of_users = [each.email for each in users.list_(conn, client_id) if each.disabled_at is None]
+    custom = [each.email_address for each in emails.list_(conn, client_id) if each.disabled_at is None]
+    return list(dict.fromkeys([*filter(emails.is_address, of_users), *custom]))
