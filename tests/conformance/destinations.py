@@ -30,6 +30,7 @@ class Warehouse:
         self._address = address()
         self._url = f"{kind}://{self._address}"
         self.new_uuids: Callable[[int], Sequence[str]] = numbered
+        self.staged = False
         self.destination = connect(self._url)
         self.destination.open()
 
@@ -46,6 +47,7 @@ class Warehouse:
             self.destination.capabilities,
             batched_at_ms=BATCHED_AT_MS,
             new_uuids=self.new_uuids,
+            staged=self.staged,
         )
         for change in load.changes:
             self.destination.apply(change)

@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tidegate.destinations.moving import move_statements
 from tidegate.destinations.reading import quoted
 from tidegate.errors import TableHeld
 from tidegate.tables.model import Child, Part, Table
@@ -94,6 +95,8 @@ def _activate(db: duckdb.DuckDBPyConnection, part: Part, version: int) -> None:
     names = [part.table.schema_name, part.table.name]
     db.execute("delete from _tidegate.tables where schema_name = ? and table_name = ?", names)
     db.execute("insert into _tidegate.tables values (?, ?, '', ?)", [*names, version])
+    for statement in move_statements(part):
+        db.execute(statement)
 
 
 def _sql(table: Table) -> str:

@@ -146,6 +146,7 @@ class Memory:
         rows, tables = dict(self._rows), dict(self._tables)
         for part in parts:
             count = _write(part, rows)
+            _move(part, rows)
             written += count if counts_as_loaded(part.table) else 0
             if part.activates is not None:
                 place = _place(part.table)
@@ -212,6 +213,31 @@ def _write(part: Part, stored: dict[Place, list[Row]]) -> int:
         count += len(comes)
         stored[_place(table)] = [row for row in (*stays, *comes) if _is_kept(part, row.get(TABLE_VERSION))]
     return count
+
+
+def _move(part: Part, stored: dict[Place, list[Row]]) -> None:
+    """Let an activation take over the rows that were kept apart."""
+    if part.activates is None or not part.moves:
+        return
+    own, *others = part.moves
+    keys = own.source.key_columns
+    waiting = [row for row in stored[_place(own.source)] if row[TABLE_VERSION] == part.activates]
+    written = set(_written(stored[_place(own.target)], waiting, keys).values())
+    for table in (own.target, *(child.table for child in part.children)):
+        names = table.key_columns[: len(keys)]
+        stays = [row for row in stored[_place(table)] if not keys or _key(row, names) not in written]
+        stored[_place(table)] = stays
+    for move in (own, *others):
+        names = move.source.key_columns[: len(keys)]
+        rows = stored[_place(move.source)]
+        stored[_place(move.target)] += [
+            row
+            for row in rows
+            if row[TABLE_VERSION] == part.activates and (not keys or _key(row, names) in written)
+        ]
+        stored[_place(move.source)] = [
+            row for row in rows if row[TABLE_VERSION] > part.activates and not part.ends_greater
+        ]
 
 
 def _is_kept(part: Part, version: int | None) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tidegate.destinations.moving import move_statements
 from tidegate.destinations.postgresql_session import Session, held
 from tidegate.destinations.quoting import quoted
 from tidegate.tables.model import Child, Part, Table, Type
@@ -107,6 +108,9 @@ def _activate(session: Session, part: Part, version: int) -> None:
         with held(table):
             session.execute(f"delete from {_sql(table)} where {TABLE_VERSION} {ends} {version:d}")  # noqa: S608 - quoted
     session.execute(_NOTE_VERSION, [part.table.schema_name, part.table.name, version])
+    with held(part.table):
+        for statement in move_statements(part):
+            session.execute(statement)
 
 
 @contextmanager
@@ -153,7 +157,7 @@ def _one_row_each(part: Part) -> Part:
     A part holds one row for each key, but decimals come as text: 1.0 and 1.00 are two texts and one number.
     """
     table, rows = part.table, part.rows
-    if not any(_is_decimal(table, key) for key in table.key_columns):
+    if not rows.num_rows or not any(_is_decimal(table, key) for key in table.key_columns):
         return part
     keys = [
         _number_text(rows[key].combine_chunks()) if _is_decimal(table, key) else rows[key].combine_chunks()

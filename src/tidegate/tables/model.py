@@ -122,6 +122,14 @@ class Child:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """Rows that were kept apart in one table go into another, which has all its columns, named alike."""
+
+    source: Table
+    target: Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """
     What one load writes into one table, and into its subtables.
@@ -134,6 +142,9 @@ class Part:
     `activates`: after the rows, this becomes the table's version, and rows of older versions (less
     `_sdc_table_version`) are deleted, from the table and its children; None changes nothing. With
     `ends_greater`, rows of greater versions are deleted too.
+    `moves`: then the rows of the activated version that were kept apart come in, the table's own first and
+    those of subtables after it; a stored row of the same key stays only if it has a greater `_sdc_sequence`.
+    What is left apart of versions that have ended is deleted.
     A load may have several parts for one table; they are written in order.
     """
 
@@ -142,6 +153,7 @@ class Part:
     children: tuple[Child, ...] = ()
     activates: int | None = None
     ends_greater: bool = False
+    moves: tuple[Move, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,9 @@ SEPARATOR = "__"
 """Between the names of a path."""
 
 _RESERVED_PREFIXES = ("_sdc", "_rjm")
+STAGE_PREFIX = "_tidegate_stage_"
+"""How the tables are called that keep rows of a new version apart; reserved for tables."""
+
 _SMALL_INTEGER_SUFFIX = "it"  # reserved though new integer columns are 64-bit: older tables may have it
 
 
@@ -57,7 +60,7 @@ def name_table(table_name: str, capabilities: Capabilities) -> Name:
     text = canonical(table_name)
     if not text:
         return Name(text=text, reason=reasons.table_empty(table_name))
-    if _is_reserved(text):
+    if _is_reserved(text) or text.lower().startswith(STAGE_PREFIX):
         return Name(text=text, reason=reasons.table_reserved(table_name))
     if length(text, capabilities) > capabilities.table_name_max:
         return Name(text=text, reason=reasons.table_too_long(table_name, capabilities.display_name))

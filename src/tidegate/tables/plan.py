@@ -37,6 +37,7 @@ class Planned:
 
     Shape: `part` is None when nothing is written; `valueless` counts records without any value, for which
     no table is made; `settlement` is what became of the records, None when none came.
+    `ahead`: the part is of a version that is kept apart until it is activated.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -44,6 +45,7 @@ class Planned:
     refused: list[Refusal] = field(default_factory=list)
     valueless: int = 0
     settlement: Settlement | None = None
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

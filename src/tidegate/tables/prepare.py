@@ -20,10 +20,10 @@ from tidegate.tables.model import Change, Child, CreateSchema, CreateTable, Part
 from tidegate.tables.naming import Name, identity, name_column, name_table
 from tidegate.tables.plan import Planned, plan_table
 from tidegate.tables.rejected import Rejected, rejected_part
-from tidegate.tables.renaming import as_after_all
 from tidegate.tables.reporting import table_report
 from tidegate.tables.reports import TableReport
 from tidegate.tables.rows import Arrival, gather
+from tidegate.tables.staging import is_stage, keep_apart
 from tidegate.tables.system import REJECTED, rejected_table
 from tidegate.tables.target import Target
 from tidegate.tables.versions import Stretch, Versions
@@ -63,6 +63,8 @@ class _Load:
     reports: list[TableReport] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     held: dict[str, str] = field(default_factory=dict)
+    staged: bool = False
+    stages: dict[str, Table] = field(default_factory=dict)
 
 
 _NOTHING_REFUSED: Mapping[tuple[int, int], str] = MappingProxyType({})
@@ -77,19 +79,23 @@ def prepare(
     batched_at_ms: int,
     new_uuids: Callable[[int], Sequence[str]],
     refused: Mapping[tuple[int, int], str] = _NOTHING_REFUSED,
+    staged: bool = False,
 ) -> Prepared:
     """
     Turn accepted batches of one source into one load.
 
     Shape: batches in order of acceptance; `tables` as the schema has them now; `refused` maps (position,
     place) of a record to the warehouse's reason for refusing it before; `new_uuids(n)` gives n fresh
-    UUID texts. Units: `batched_at_ms` is milliseconds since 1970 UTC, also the time of rejections.
+    UUID texts; `staged`: versions greater than the active one are kept apart until activated.
+    Units: `batched_at_ms` is milliseconds since 1970 UTC, also the time of rejections.
     Errors: none; a record that cannot be loaded is in the part for `_sdc_rejected`.
     """
     load = _Load(
         schema_name=schema_name,
         capabilities=capabilities,
-        tables={identity(table.name, capabilities): table for table in tables},
+        tables={identity(each.name, capabilities): each for each in tables if not is_stage(each)},
+        stages={identity(each.name, capabilities): each for each in tables if is_stage(each)},
+        staged=staged,
         refused=refused,
         batched_at_ms=batched_at_ms,
         new_uuids=new_uuids,
@@ -141,17 +147,22 @@ def _add_table(load: _Load, name: Name, arrivals: Sequence[Arrival]) -> None:
         if reason is not None:
             load.held[table.name] = reason
             return
-    versions = Versions(table.version if table is not None else None)
+    versions = Versions(table.version if table is not None else None, staged=load.staged)
     planned: list[Planned] = []
     for stretch in versions.stretches(_sound(load, table, arrivals), load.capabilities):
         planned.append(_plan(load, name, stretch))
         if identity(name.text, load.capabilities) not in load.tables:
             versions.active = None  # all were rejected, so the table is still to have its first record
+    destination_table = table.name if table is not None else name.text
+    staging = keep_apart(destination_table, planned, load.tables, load.stages, load.capabilities)
+    if staging.reason is not None:
+        load.held[destination_table] = staging.reason
+        del load.rejected[rejected_before:]
+        return
     load.changes += [change for each in planned if each.part is not None for change in each.changes]
-    load.parts += as_after_all(planned)
-    _report(
-        load, table.name if table is not None else name.text, arrivals, planned, versions, rejected_before
-    )
+    load.changes += staging.changes
+    load.parts += staging.parts
+    _report(load, destination_table, arrivals, planned, versions, rejected_before)
 
 
 def _report(
@@ -197,6 +208,7 @@ def _plan(load: _Load, name: Name, stretch: Stretch) -> Planned:
         for record, reason in planned.refused
     ]
     planned.part = _activating(target, planned.part, stretch)
+    planned.ahead = stretch.ahead and table is not None
     if planned.part is not None:
         for written in (planned.part.table, *(child.table for child in planned.part.children)):
             load.tables[identity(written.name, load.capabilities)] = written

@@ -103,6 +103,22 @@ def only_added(table_name: str, key_columns: Sequence[str]) -> str:
     )
 
 
+def stage_left(stage_name: str, table_name: str) -> str:
+    """A subtable that somebody dropped while elements for it are kept apart."""
+    return (
+        f"a subtable of {table_name} was dropped while elements of its next version wait in {stage_name};"
+        " drop that too to go on without them"
+    )
+
+
+def stage_misfit(stage_name: str, table_name: str, what: str) -> str:
+    """A table that somebody changed while rows for it are kept apart."""
+    return (
+        f"{what} of {table_name} was changed while rows of its next version wait in {stage_name} and do not"
+        " fit now; change that too, or drop it to go on without them"
+    )
+
+
 def activation_ignored(version: int, active: int) -> str:
     """A warning: an activation that came too late, or is no version that a column holds."""
     return f"the activation of version {version} was ignored, because version {active} is active"
