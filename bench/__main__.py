@@ -1,4 +1,8 @@
-"""The command: `python -m bench [--only B1,B2] [--json]`; QUICK=1 in the environment for a short run."""
+"""
+The command: `python -m bench [run] [--only B1,B2] [--json]`, and `chart` and `page` of a run's results.
+
+QUICK=1 in the environment makes a short run, ONLY=B1,growth is the same as `--only`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, cast
@@ -25,9 +31,10 @@ from bench import (
 )
 from bench.figures import Budget, not_measured
 from bench.machine import machine
+from bench.peers.install import NotInstalled, Peer, installed
 from bench.plan import Plan
 from bench.programs import Failed
-from bench.report import as_json, as_table
+from bench.report import as_json, as_text
 
 REPOSITORY = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
@@ -45,60 +52,86 @@ class Measures(Protocol):
         ...
 
 
-MEASURES = {
-    each.ID: each
-    for each in cast(
-        "list[Measures]",
-        [
-            b1_accept,
-            b2_load_duckdb,
-            b3_load_postgresql,
-            b4_transit,
-            b5_freshness,
-            b6_memory,
-            b7_growth,
-            b8_start,
-        ],
-    )
-}
+def _by_id(*modules: object) -> dict[str, Measures]:
+    return {each.ID.upper(): each for each in cast("Sequence[Measures]", modules)}
+
+
+MEASURES = _by_id(
+    b1_accept,
+    b2_load_duckdb,
+    b3_load_postgresql,
+    b4_transit,
+    b5_freshness,
+    b6_memory,
+    b7_growth,
+    b8_start,
+)
+ASKED_FOR = _by_id()
+"""What a run measures only when it is named: it takes too long to be part of each."""
 
 
 def main() -> int:
-    """Measure, print, keep. Exit code 0 when everything asked for was measured, met or not."""
-    parser = argparse.ArgumentParser(description="Measure the budgets. QUICK=1 makes a short run.")
-    parser.add_argument("--only", default="", help=f"some of {','.join(MEASURES)}")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    given = parser.parse_args()
-    chosen = [each for each in given.only.upper().split(",") if each] or list(MEASURES)
-    if unknown := set(chosen) - set(MEASURES):
-        parser.error(f"there is no {', '.join(sorted(unknown))}; known: {', '.join(MEASURES)}")
+    """Do what was asked; exit code 0 when everything asked for was measured, met or not."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure the budgets.")
+    commands = parser.add_subparsers(dest="command")
+    run = commands.add_parser("run", help="measure (the default); QUICK=1 makes a short run")
+    known = ", ".join(each.ID for each in [*MEASURES.values(), *ASKED_FOR.values()])
+    run.add_argument("--only", default=os.environ.get("ONLY", ""), help=f"some of {known}")
+    run.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0].startswith("--"):
+        arguments = ["run", *arguments]
+    given = parser.parse_args(arguments)
+    return _run(parser, given.only, as_object=given.json)
+
+
+def _run(parser: argparse.ArgumentParser, only: str, *, as_object: bool) -> int:
+    """Measure, print, keep."""
+    known = MEASURES | ASKED_FOR
+    chosen = [each for each in only.upper().split(",") if each] or list(MEASURES)
+    if unknown := set(chosen) - set(known):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     quick = os.environ.get("QUICK", "") not in {"", "0"}
     cache = REPOSITORY / ".cache" / "bench"
     cache.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    modules = [known[each] for each in chosen]
     with tempfile.TemporaryDirectory(prefix="run-", dir=cache) as folder:
-        plan = Plan(quick=quick, folder=Path(folder), cache=cache)
-        about = machine(plan.folder)
-        budgets = [line for each in chosen for line in _measured(MEASURES[each], plan)]
-    result = as_json(about, budgets, quick=quick)
-    _keep(result)
-    print(json.dumps(result, indent=2) if given.json else as_table(about, budgets))
-    return 1 if any(each.met is None for each in budgets) else 0
+        about = machine(Path(folder))
+        began = time.monotonic()
+        peers = {peer: _installed(peer, cache) for each in modules for peer in getattr(each, "PEERS", ())}
+        installed_s = time.monotonic() - began
+        plan = Plan(quick=quick, folder=Path(folder), peers=peers)
+        lines = [line for each in modules for line in _measured(each, plan)]
+        result = as_json(about, lines, plan, installed_s)
+    kept = _keep(result)
+    print(json.dumps(result, indent=2) if as_object else f"{as_text(result)}\n\nkept in {kept}")
+    return 0 if all(each.measured for each in lines) else 1
+
+
+def _installed(peer: Peer, cache: Path) -> Path | NotInstalled:
+    try:
+        return installed(peer, cache)
+    except NotInstalled as exc:
+        return exc
 
 
 def _measured(each: Measures, plan: Plan) -> list[Budget]:
     """Measure one budget; a failure takes its line, and the others go on."""
     plan.say(f"{each.ID}: {each.WHAT}")
     try:
-        return each.measure(plan)
+        with plan.scratch(each.ID.lower()) as inner:
+            return each.measure(inner)
     except (Failed, OSError, AssertionError, subprocess.SubprocessError) as exc:
         return [not_measured(each.ID, each.WHAT, each.BUDGET, f"{type(exc).__name__}: {exc}")]
 
 
-def _keep(result: dict[str, object]) -> None:
+def _keep(result: dict[str, object]) -> Path:
+    """Write the results where no other run's are, and return the path from here."""
     RESULTS.mkdir(exist_ok=True)
-    name = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    path = RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return path.relative_to(REPOSITORY)
 
 
 if __name__ == "__main__":

@@ -1,87 +1,136 @@
-"""B1: accepted records/s of 100-record batch bodies through one gate process, against a bare handler."""
+"""B1: accepted records/s through one gate, against a bare handler; bodies of 100 records, and others."""
 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.figures import Budget, at_least
-from bench.plan import Plan
+from bench.figures import Budget, at_least, compared
+from bench.plan import Plan, in_turn
 from bench.programs import IDLE_LOADER, Server, bare_server, gate_of, send, serving
-from bench.records import BODY_RECORDS
+from bench.records import BODY_RECORDS, FLAT_SCHEMA, NESTED_SCHEMA, batch_bodies, flat, nested, write_bodies
 
-ID, WHAT, BUDGET = "B1", "accept batch bodies, 1 gate", ">= 0.5x"
+ID, WHAT, BUDGET = "B1", "accept batch bodies, one gate", ">= 0.5x"
 CONNECTIONS = 32
+RUN_S = 1.2
+"""How long each run lasts: short, so that many rounds spread what other programs do over both sides."""
+
+LEAST_REQUESTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A form of body: how many records, of which data set, how many different bodies are sent in turn."""
+
+    id: str
+    records: int
+    bodies: int
+    nested: bool = False
+
+    @property
+    def what(self) -> str:
+        """Words for the table."""
+        kind = ", nested" if self.nested else ""
+        return f"{WHAT}, {self.records:,} record{'s' if self.records > 1 else ''} each{kind}"
+
+    def written(self, folder: Path) -> Path:
+        """Write the bodies; few enough to stay in memory everywhere."""
+        path = folder / f"{self.id}.bodies"
+        records = (nested if self.nested else flat)(self.records * self.bodies)
+        schema = NESTED_SCHEMA if self.nested else FLAT_SCHEMA
+        write_bodies(path, batch_bodies(records, size=self.records, schema=schema))
+        return path
+
+
+BUDGETED = Size(ID, BODY_RECORDS, 200)
+OTHERS = (
+    Size(f"{ID}.1", 1, 2_000),
+    Size(f"{ID}.1000", 1_000, 20),
+    Size(f"{ID}.20000", 20_000, 3),
+    Size(f"{ID}.nested", BODY_RECORDS, 200, nested=True),
+)
 
 
 @dataclass(slots=True)
 class Side:
-    """One of the two servers, and its runs."""
+    """One of two that are compared: a server, what is sent to it, and its runs."""
 
     server: Server
     bodies: Path
     token: str = ""
     flags: tuple[str, ...] = ()
+    records: int = BODY_RECORDS
+    requests: int = 0
     reports: list[dict[str, Any]] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
 
-    def run(self, requests: int) -> None:
-        """Send so many requests, and note the report and the server's processor time for each body."""
+    def warm_up(self, requests: int) -> None:
+        """Send some, and from their rate reckon how many a run takes."""
+        self.requests = requests
+        self.run()
+        self.requests = max(LEAST_REQUESTS, round(self.reports[0]["requests_per_s"] * RUN_S))
+        self.reports.clear()
+        self.cpu_us.clear()
+
+    def run(self) -> None:
+        """Send a run's requests; note the report and the server's processor time for each body."""
         before = self.server.cpu_s()
         flags = ("--connections", str(CONNECTIONS), *self.flags)
-        self.reports.append(send(self.server.port, self.bodies, requests, *flags, token=self.token))
-        self.cpu_us.append((self.server.cpu_s() - before) / requests * 1e6)
+        self.reports.append(send(self.server.port, self.bodies, self.requests, *flags, token=self.token))
+        self.cpu_us.append((self.server.cpu_s() - before) / self.requests * 1e6)
 
     def rates(self) -> list[float]:
         """Return records/s of every run."""
-        return [each["requests_per_s"] * BODY_RECORDS for each in self.reports]
-
-    def forget(self) -> None:
-        """Forget the warm-up."""
-        self.reports.clear()
-        self.cpu_us.clear()
+        return [each["requests_per_s"] * self.records for each in self.reports]
 
 
 def measure(plan: Plan) -> list[Budget]:
     """Send the same requests to both in turn; both stay up, and the one not asked idles."""
-    requests = plan.pick(4_000, 12_000)
     with (
         serving(plan.folder / "b1", "--workers", "1", **IDLE_LOADER) as product,
-        bare_server(plan.folder / "b1.bodies") as bare,
+        bare_server(plan.folder / "b1.appended") as bare,
     ):
-        gate = Side(gate_of(product), plan.accept_bodies, product.access_token)
-        limit = Side(bare, plan.accept_bodies)
-        for side in (gate, limit):
-            side.run(requests // 4)
-            side.forget()
-        for _ in range(plan.pick(3, 7)):
-            gate.run(requests)
-            limit.run(requests)
-    return [_budget(gate, limit, requests)]
+
+        def compare(size: Size, rounds: tuple[int, int], seconds: tuple[float, float]) -> Budget:
+            plan.say(f"{size.id}: {size.what}")
+            bodies = size.written(plan.folder)
+            gate = Side(gate_of(product), bodies, product.access_token, records=size.records)
+            limit = Side(bare, bodies, records=size.records)
+            _rounds(plan, [gate, limit], rounds, seconds)
+            return _line(size, gate, limit)
+
+        return [compare(BUDGETED, (5, 21), (9, 65))] + [compare(size, (2, 7), (2, 25)) for size in OTHERS]
 
 
-def _budget(gate: Side, limit: Side, requests: int) -> Budget:
+def _rounds(plan: Plan, sides: Sequence[Side], rounds: tuple[int, int], seconds: tuple[float, float]) -> None:
+    for side in sides:
+        side.warm_up(max(LEAST_REQUESTS, 60_000 // side.records // 10))
+    for number in plan.rounds(*rounds, seconds=seconds):
+        for side in in_turn(sides, number):
+            side.run()
+
+
+def _line(size: Size, gate: Side, limit: Side) -> Budget:
     gate_us, limit_us = statistics.median(gate.cpu_us), statistics.median(limit.cpu_us)
     sender_us = statistics.median(each["cpu_us_each"] for each in gate.reports + limit.reports)
-    return at_least(
-        ID,
-        f"{WHAT}, against a bare handler",
-        "records/s",
-        0.5,
-        gate.rates(),
-        limit.rates(),
-        requests_each_run=requests,
-        connections=CONNECTIONS,
-        p99_ms=[each["p99_ms"] for each in gate.reports],
-        limit_p99_ms=[each["p99_ms"] for each in limit.reports],
-        cpu_us_per_body=gate_us,
-        limit_cpu_us_per_body=limit_us,
-        sender_cpu_us_per_body=sender_us,
-        conditions=(
-            "load generator and server share the cores; the loader is told to wait; processor time per body"
-            f" of the gate {gate_us:.0f} us, of the bare server {limit_us:.0f} us, of the load generator"
-            f" {sender_us:.0f} us (the dearer that is, the more the ratio flatters the gate)"
+    figures: dict[str, Any] = {
+        "against": "bare Starlette handler",
+        "requests_each_run": [gate.requests, limit.requests],
+        "connections": CONNECTIONS,
+        "p99_ms": [each["p99_ms"] for each in gate.reports],
+        "limit_p99_ms": [each["p99_ms"] for each in limit.reports],
+        "cpu_us_per_body": gate_us,
+        "limit_cpu_us_per_body": limit_us,
+        "sender_cpu_us_per_body": sender_us,
+        "conditions": (
+            f"{size.records:,} records in a body, {CONNECTIONS} connections; processor time per body of the"
+            f" gate {gate_us:.0f} us, of the bare handler {limit_us:.0f} us, of the load generator"
+            f" {sender_us:.0f} us; all share the machine's cores, and the loader is told to wait"
         ),
-    )
+    }
+    if size is BUDGETED:
+        return at_least(size.id, size.what, "records/s", 0.5, gate.rates(), limit.rates(), **figures)
+    return compared(size.id, size.what, "records/s", gate.rates(), limit.rates(), **figures)

@@ -14,28 +14,26 @@ from transit.writer import Writer
 
 from bench.b1_accept import CONNECTIONS, Side
 from bench.figures import Budget, at_least
-from bench.plan import Plan
+from bench.plan import Plan, in_turn
 from bench.programs import IDLE_LOADER, Server, gate_of, serving
-from bench.records import BODY_RECORDS, FIRST_SEQUENCE, flat, write_bodies
+from bench.records import FIRST_SEQUENCE, chunks, flat, write_bodies
 
-ID, WHAT, BUDGET = "B4", "accept Transit push bodies, 1 gate", ">= 0.5x"
+ID, WHAT, BUDGET = "B4", "accept Transit push bodies, one gate", ">= 0.5x"
 RECORDS = 20_000
 
 
 def measure(plan: Plan) -> list[Budget]:
     """Send the same records in both forms in turn to one gate."""
-    requests = plan.pick(2_000, 6_000)
     with serving(plan.folder / "b4", "--workers", "1", **IDLE_LOADER) as product:
         gate = gate_of(product)
         transit = _side(plan, gate, product.access_token, "transit+json", _transit(product.client_id))
         plain = _side(plan, gate, product.access_token, "json", _json(product.client_id))
         for side in (transit, plain):
-            side.run(requests // 4)
-            side.forget()
-        for _ in range(plan.pick(3, 7)):
-            transit.run(requests)
-            plain.run(requests)
-    return [_budget(transit, plain, requests)]
+            side.warm_up(500)
+        for number in plan.rounds(3, 15, seconds=(6, 50)):
+            for side in in_turn((transit, plain), number):
+                side.run()
+    return [_budget(transit, plain)]
 
 
 def _side(plan: Plan, gate: Server, token: str, form: str, write: Callable[[list[Any]], bytes]) -> Side:
@@ -46,9 +44,7 @@ def _side(plan: Plan, gate: Server, token: str, form: str, write: Callable[[list
 
 
 def _written(path: Path, write: Callable[[list[Any]], bytes]) -> None:
-    records = flat(RECORDS)
-    chunks = iter(lambda: [each for _, each in zip(range(BODY_RECORDS), records, strict=False)], [])
-    write_bodies(path, (write(chunk) for chunk in chunks))
+    write_bodies(path, (write(chunk) for chunk in chunks(flat(RECORDS))))
 
 
 def _pushed(client_id: int, records: list[Any]) -> Iterator[dict[str, Any]]:
@@ -83,16 +79,17 @@ def _transit(client_id: int) -> Callable[[list[Any]], bytes]:
     return write
 
 
-def _budget(transit: Side, plain: Side, requests: int) -> Budget:
+def _budget(transit: Side, plain: Side) -> Budget:
     transit_us, plain_us = statistics.median(transit.cpu_us), statistics.median(plain.cpu_us)
     return at_least(
         ID,
-        f"{WHAT}, against JSON",
+        WHAT,
         "records/s",
         0.5,
         transit.rates(),
         plain.rates(),
-        requests_each_run=requests,
+        against="the same records in JSON",
+        requests_each_run=[transit.requests, plain.requests],
         connections=CONNECTIONS,
         cpu_us_per_body=transit_us,
         limit_cpu_us_per_body=plain_us,

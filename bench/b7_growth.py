@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from bench.figures import Budget, at_most_times, not_measured
-from bench.plan import Plan
+from bench.plan import Plan, in_turn
 from bench.postgres import CONDITIONS, Database, postgres
 from bench.programs import Failed
 from tidegate.destinations import connect
@@ -22,7 +22,7 @@ from tidegate.destinations.base import Destination
 from tidegate.tables.model import Column, CreateSchema, CreateTable, Part, Progress, Span, Table, Type
 from tidegate.tables.system import RECEIVED_AT, SEQUENCE
 
-ID, WHAT, BUDGET = "B7", "growth: upsert 10,000 random existing keys", "<= 12x, 3x"
+ID, WHAT, BUDGET = "B7", "upsert 10,000 random existing keys", "<= 12x, 3x"
 KEYS = 10_000
 SMALL, LARGE, LARGE_QUICK = 100_000, 10_000_000, 1_000_000
 SCHEMA, JOURNAL = "bench", "bench"
@@ -86,10 +86,10 @@ def _budget(
     plan: Plan, name: str, most: float, opened: Callable[[], AbstractContextManager[Warehouse]]
 ) -> Budget:
     large = plan.pick(LARGE_QUICK, LARGE)
-    id_, what = f"{ID}.{name}", f"{WHAT}, {name}, {large:,} rows against {SMALL:,}"
+    id_, what = f"{ID}.{name}", f"{WHAT} of {large:,} rows, {name}"
     try:
         with opened() as warehouse:
-            times = _times(warehouse, large, plan.pick(5, 15))
+            times = _times(plan, warehouse, large)
     except Failed as exc:
         return not_measured(id_, what, f"<= {most:g}x", str(exc))
     conditions = "the product's destination alone, rows already in Arrow, commit included"
@@ -98,12 +98,21 @@ def _budget(
     if plan.quick:
         conditions += f"; QUICK: the large table has {large:,} rows, the budget speaks of {LARGE:,}"
     return at_most_times(
-        id_, what, "ms", most, times[large], times[SMALL], keys=KEYS, rows=large, conditions=conditions
+        id_,
+        what,
+        "ms",
+        most,
+        times[large],
+        times[SMALL],
+        against=f"the same of {SMALL:,} rows",
+        keys=KEYS,
+        rows=large,
+        conditions=conditions,
     )
 
 
-def _times(warehouse: Warehouse, large: int, rounds: int) -> dict[int, list[float]]:
-    """Return milliseconds of every round, by the table's size; one round more for warming up."""
+def _times(plan: Plan, warehouse: Warehouse, large: int) -> dict[int, list[float]]:
+    """Return milliseconds of every round, by the table's size; the first round is for warming up."""
     destination = connect(warehouse.url)
     tables = {rows: _table(f"orders_{rows}") for rows in (SMALL, large)}
     try:
@@ -118,9 +127,9 @@ def _times(warehouse: Warehouse, large: int, rounds: int) -> dict[int, list[floa
             warehouse.run(statement)
         growing = Growing(destination, random.Random(5))
         times: dict[int, list[float]] = {rows: [] for rows in tables}
-        for _ in range(rounds + 1):
-            for rows, table in tables.items():
-                times[rows].append(growing.upsert(table, rows) * 1000)
+        for number in plan.rounds(6, 22, seconds=(5, 40), least=3):
+            for rows in in_turn(list(tables), number):
+                times[rows].append(growing.upsert(tables[rows], rows) * 1000)
     finally:
         destination.close()
     return {rows: each[1:] for rows, each in times.items()}

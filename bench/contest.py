@@ -10,22 +10,15 @@ from pathlib import Path
 from typing import Protocol
 
 from bench.figures import Budget, at_least, not_measured
-from bench.loads import wait_for_requests
-from bench.peers.install import NotInstalled, Peer, installed
-from bench.plan import Expected, LoadFiles
+from bench.files import Held, LoadFiles
+from bench.loads import begun_at, wait_for_requests
+from bench.peers.install import NotInstalled, Peer
+from bench.plan import Plan, in_turn
 from bench.programs import IDLE_LOADER, Failed, port_of, run_json, send, serving
-from bench.records import BODY_RECORDS
 
-LOAD_BYTES = 8_000_000
-"""The product's default; the straight script commits as much at a time."""
-
+WARM_UP_RECORDS = 2_000
 FLAWED_SHARE_MAX = 0.001
 """A peer may hold so many rows too few or too many and still be measured; the line then says so."""
-
-CONDITIONS = (
-    "from the start of the first load to the end of the last, by the product's own log lines;"
-    " the journal was filled before by real pushes"
-)
 
 
 class Warehouse(Protocol):
@@ -45,8 +38,22 @@ class Warehouse(Protocol):
         """Leave nothing in it."""
         ...
 
-    def held(self, who: str) -> Expected:
+    def freed_at(self, finished_at: float) -> float:
+        """Return when others could use it: a commit that holds the file for longer is not over."""
+        ...
+
+    def held(self, who: str) -> Held:
         """Return what it holds of the orders. Errors: Failed when there is no such table."""
+        ...
+
+
+class Contender(Protocol):
+    """Somebody who loads all records into the empty warehouse."""
+
+    seconds: dict[int, float]
+
+    def run(self, number: int) -> None:
+        """Load once, and note the seconds under the round's number."""
         ...
 
 
@@ -61,86 +68,126 @@ class Rival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contest:
-    """Who loads what into where; `script` is the straight script's module, `note` adds to the conditions."""
+    """
+    Who loads what into where; `script` is the straight script's module, `note` adds to the conditions.
+
+    Units: product and script commit about `load_bytes` of bodies at a time.
+    """
 
     id: str
     what: str
     files: LoadFiles
     warehouse: Warehouse
     script: str
-    cache: Path
+    plan: Plan
+    load_bytes: int
+    rounds: tuple[int, int]
+    seconds: tuple[float, float]
     rivals: Sequence[Rival] = ()
     note: str = ""
 
-    def measure(self, rounds: int) -> list[Budget]:
+    def measure(self) -> list[Budget]:
         """Fill a journal once; then all contenders load the same records, in rounds."""
-        backlog = self._fill()
+        ours, straight = Ours(self, self._fill()), Straight(self)
         peers = [PeerRuns(rival, self) for rival in self.rivals]
-        self._straight()
-        ours: list[float] = []
-        straight: list[float] = []
-        loads = 0
-        for _ in range(rounds):
-            seconds, loads = self._ours(backlog)
-            ours.append(self.files.records / seconds)
-            straight.append(self.files.records / self._straight())
-            for each in peers:
-                each.run()
-        against_script = at_least(
-            self.id,
-            f"{self.what}, against a straight script",
-            "records/s",
-            0.6,
-            ours,
-            straight,
-            records=self.files.records,
-            loads_each_run=loads,
-            conditions=CONDITIONS + self.note,
+        straight.run(-1)
+        for peer in peers:
+            peer.warm_up()
+        for number in self.plan.rounds(*self.rounds, seconds=self.seconds):
+            # A peer is slow, and its ratio far from one: every other round will do.
+            chosen = [each for each in peers if self.plan.quick or number % 2 == 0]
+            everybody: list[Contender] = [ours, straight, *chosen]
+            for contender in in_turn(everybody, number):
+                contender.run(number)
+        return [self._budget(ours, straight), *(each.budget(ours) for each in peers)]
+
+    def rates(self, mine: Contender, theirs: Contender) -> tuple[list[float], list[float]]:
+        """Return records/s of both in the rounds that both were in."""
+        rounds = sorted((mine.seconds.keys() & theirs.seconds.keys()) - {-1})
+        return (
+            [self.files.records / mine.seconds[each] for each in rounds],
+            [self.files.records / theirs.seconds[each] for each in rounds],
         )
-        return [against_script, *(each.budget(ours) for each in peers)]
 
-    @property
-    def _data_dir(self) -> Path:
-        return self.files.folder / self.id.lower().replace(".", "_")
-
-    def _fill(self) -> Path:
-        """Return a data folder whose journal holds every body."""
-        kept = self._data_dir.with_suffix(".backlog")
-        settings: Mapping[str, str] = IDLE_LOADER | {"TIDEGATE_DESTINATION": self.warehouse.url}
-        with serving(self._data_dir, **settings) as product:
-            requests = self.files.records // BODY_RECORDS
-            send(port_of(product), self.files.bodies, requests, token=product.access_token)
-            # Told to stop, the loader would load what has gathered; a new one starts later than this.
-            product.kill("loader")
-            product.kill()
-        shutil.copytree(self._data_dir, kept)
-        return kept
-
-    def _ours(self, backlog: Path) -> tuple[float, int]:
-        """Load the backlog with the product; return seconds and the number of loads."""
-        shutil.rmtree(self._data_dir)
-        shutil.copytree(backlog, self._data_dir)
-        log = self._data_dir.with_suffix(".log")
-        log.unlink(missing_ok=True)
-        self.warehouse.empty()
-        with serving(self._data_dir, TIDEGATE_LOAD_WAIT_S="0", TIDEGATE_LOAD_BYTES=str(LOAD_BYTES)):
-            lines = wait_for_requests(log, self.files.records // BODY_RECORDS)
-        self._check("the product")
-        return lines[-1].finished_at - (lines[0].finished_at - lines[0].seconds), len(lines)
-
-    def _straight(self) -> float:
-        """Load the bodies with the straight script; return seconds."""
-        self.warehouse.empty()
-        command = [sys.executable, "-m", self.script, str(self.files.bodies), self.warehouse.address]
-        seconds = float(run_json([*command, str(LOAD_BYTES)])["seconds"])
-        self._check("the straight script")
-        return seconds
-
-    def _check(self, who: str) -> None:
+    def check(self, who: str) -> None:
         """Make sure that the warehouse holds the newest version of every row, once. Errors: Failed."""
         found, expected = self.warehouse.held(who), self.files.expected
         if found != expected:
-            raise Failed(f"{who} holds {_words(found)}, not {_words(expected)}")
+            raise Failed(f"{who} holds {found.words()}, not {expected.words()}")
+
+    def _budget(self, ours: Ours, straight: Straight) -> Budget:
+        return at_least(
+            self.id,
+            f"{self.what}, {self.files.records:,} records",
+            "records/s",
+            0.6,
+            *self.rates(ours, straight),
+            against="straight script",
+            records=self.files.records,
+            load_bytes=self.load_bytes,
+            loads_each_run=ours.loads,
+            conditions=(
+                f"{self.files.records:,} records, every fifth an update of an earlier one, in"
+                f" {ours.loads} loads of {self.load_bytes / 1e6:g} MB; the journal was filled before by real"
+                " pushes; from the log line that loading begins until all is committed and the warehouse free"
+                + self.note
+            ),
+        )
+
+    def _fill(self) -> Path:
+        """Return a data folder whose journal holds every body."""
+        data_dir = self.plan.folder / "filled"
+        settings: Mapping[str, str] = IDLE_LOADER | {"TIDEGATE_DESTINATION": self.warehouse.url}
+        with serving(data_dir, **settings) as product:
+            send(port_of(product), self.files.bodies, self.files.requests, token=product.access_token)
+            # Told to stop, the loader would load what has gathered; a new one starts later than this.
+            product.kill("loader")
+            product.kill()
+        return data_dir
+
+
+@dataclass(slots=True)
+class Ours:
+    """The product's runs, each on a copy of the data folder whose journal was filled."""
+
+    contest: Contest
+    filled: Path
+    seconds: dict[int, float] = field(default_factory=dict)
+    loads: int = 0
+
+    def run(self, number: int) -> None:
+        """Load the backlog; everything between the first look at the warehouse and the last commit counts."""
+        contest = self.contest
+        contest.warehouse.empty()
+        data_dir = contest.plan.folder / "ours"
+        shutil.copytree(self.filled, data_dir)
+        log = data_dir.with_suffix(".log")
+        settings = {"TIDEGATE_LOAD_WAIT_S": "0", "TIDEGATE_LOAD_BYTES": str(contest.load_bytes)}
+        with serving(data_dir, "--workers", "1", **settings):
+            lines = wait_for_requests(log, contest.files.requests)
+            ended_at = contest.warehouse.freed_at(lines[-1].finished_at)
+            self.seconds[number] = ended_at - begun_at(log)
+        self.loads = len(lines)
+        contest.check("the product")
+        shutil.rmtree(data_dir)
+        log.unlink()
+
+
+@dataclass(slots=True)
+class Straight:
+    """The straight script's runs; by its own clock, without the time its imports take."""
+
+    contest: Contest
+    seconds: dict[int, float] = field(default_factory=dict)
+
+    def run(self, number: int) -> None:
+        """Load the bodies."""
+        contest = self.contest
+        contest.warehouse.empty()
+        command = [sys.executable, "-m", contest.script, str(contest.files.bodies)]
+        report = run_json([*command, contest.warehouse.address, str(contest.load_bytes)])
+        self.seconds[number] = float(report["seconds"])
+        contest.check("the straight script")
 
 
 @dataclass(slots=True)
@@ -149,46 +196,68 @@ class PeerRuns:
 
     rival: Rival
     contest: Contest
-    rates: list[float] = field(default_factory=list)
+    seconds: dict[int, float] = field(default_factory=dict)
     why: str = ""
     flaw: str = ""
 
-    def run(self) -> None:
-        """Load once into an empty warehouse."""
-        if self.why:
+    def warm_up(self) -> None:
+        """Load a few records once, so that what it imports late has been read from the disk."""
+        warm = self.contest.plan.folder / f"warm-{self.rival.peer.name}"
+        if self.contest.plan.quick:
             return
-        contest, peer = self.contest, self.rival.peer
+        files = LoadFiles.written(warm, WARM_UP_RECORDS)
+        self._load(files.messages if self.rival.given.name == files.messages.name else files.lines)
+
+    def run(self, number: int) -> None:
+        """Load once into an empty warehouse."""
+        if (seconds := self._load(self.rival.given)) is None:
+            return
         try:
-            contest.warehouse.empty()
-            python = installed(peer, contest.cache)
-            report = run_json(
-                [str(python), str(peer.script), str(self.rival.given), contest.warehouse.address]
-            )
-            self._judge(contest.warehouse.held(peer.title))
-        except (NotInstalled, Failed) as exc:
+            self._judge(self.contest.warehouse.held(self.rival.peer.title))
+        except Failed as exc:
             self.why = str(exc)
         else:
-            self.rates.append(contest.files.records / float(report["seconds"]))
+            self.seconds[number] = seconds
 
-    def _judge(self, found: Expected) -> None:
+    def _load(self, given: Path) -> float | None:
+        """Return seconds, or None once anything hindered it."""
+        contest, peer = self.contest, self.rival.peer
+        if self.why:
+            return None
+        try:
+            contest.warehouse.empty()
+            python = contest.plan.python_of(peer)
+            report = run_json([str(python), str(peer.script), str(given), contest.warehouse.address])
+        except (NotInstalled, Failed) as exc:
+            self.why = str(exc)
+            return None
+        return float(report["seconds"])
+
+    def _judge(self, found: Held) -> None:
         """A few wrong rows are a flaw to tell of; many mean that it did not do the work."""
         expected, title = self.contest.files.expected, self.rival.peer.title
         if found != expected:
-            self.flaw = f"{title} holds {_words(found)}, not {_words(expected)}"
+            self.flaw = f"{title} holds {found.words()}, not {expected.words()}"
         if abs(found.rows - expected.rows) > expected.rows * FLAWED_SHARE_MAX:
             raise Failed(self.flaw)
 
-    def budget(self, ours: list[float]) -> Budget:
+    def budget(self, ours: Ours) -> Budget:
         """Return the peer's line."""
         peer, least, contest = self.rival.peer, self.rival.least, self.contest
-        id_, what = f"{contest.id}.{peer.short}", f"{contest.what}, against {peer.title}"
+        id_, what = f"{contest.id}.{peer.short}", f"{contest.what}, {contest.files.records:,} records"
         if self.why:
-            return not_measured(id_, what, f">= {least:g}x", self.why)
-        flaw = {"conditions": f"measured although {self.flaw}"} if self.flaw else {}
-        return at_least(
-            id_, what, "records/s", least, ours, self.rates, records=contest.files.records, **flaw
+            return not_measured(id_, f"{what}, against {peer.title}", f">= {least:g}x", self.why)
+        held = (
+            f"WRONG ROWS, measured all the same: {self.flaw}" if self.flaw else "every row right afterwards"
         )
-
-
-def _words(held: Expected) -> str:
-    return f"{held.rows} rows (sum {held.quantity}, {held.elements} elements)"
+        return at_least(
+            id_,
+            what,
+            "records/s",
+            least,
+            *contest.rates(ours, self),
+            against=peer.title + (" (wrong rows)" if self.flaw else ""),
+            records=contest.files.records,
+            requirements=list(peer.requirements),
+            conditions=f"{peer.how}; {held}; from the start of its work to its last commit, imports apart",
+        )

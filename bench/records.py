@@ -125,13 +125,24 @@ def batch_body(
     return json.dumps(body, separators=(",", ":")).encode()
 
 
+def chunks(records: Iterator[Record], size: int = BODY_RECORDS) -> Iterator[list[Record]]:
+    """Yield the records `size` at a time."""
+    while chunk := [record for _, record in zip(range(size), records, strict=False)]:
+        yield chunk
+
+
 def batch_bodies(
-    records: Iterator[Record], *, first: int = 0, schema: Record = FLAT_SCHEMA
+    records: Iterator[Record],
+    *,
+    first: int = 0,
+    size: int = BODY_RECORDS,
+    schema: Record = FLAT_SCHEMA,
+    table_name: str = "orders",
 ) -> Iterator[bytes]:
-    """Yield bodies of `BODY_RECORDS` records, with sequences from `first` on."""
+    """Yield bodies of `size` records, with sequences from `first` on."""
     number = first
-    while chunk := [record for _, record in zip(range(BODY_RECORDS), records, strict=False)]:
-        yield batch_body(chunk, FIRST_SEQUENCE + number, schema=schema)
+    for chunk in chunks(records, size):
+        yield batch_body(chunk, FIRST_SEQUENCE + number, schema=schema, table_name=table_name)
         number += len(chunk)
 
 

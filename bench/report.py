@@ -7,65 +7,125 @@ from dataclasses import asdict
 from typing import Any
 
 from bench.figures import Budget
+from bench.plan import Plan
 
-HEAD = ("id", "what was measured", "value", "limit", "ratio", "budget", "met", "spread")
+HEAD = (
+    "id",
+    "what was measured",
+    "value",
+    "against",
+    "its value",
+    "ratio",
+    "budget",
+    "met",
+    "spread",
+    "runs",
+)
 BUSY = (
     "warning: other programs were running before this began; absolute values are too low, ratios hold better"
 )
-LEFT = 2
-"""The first two columns are texts; the others are numbers and stand to the right."""
+WORDS = frozenset({0, 1, 3})
+"""The columns that are texts; the others are numbers and stand to the right."""
 
 
-def as_json(machine: dict[str, Any], budgets: Sequence[Budget], *, quick: bool) -> dict[str, Any]:
-    """Return the whole run as one object."""
+def as_json(
+    machine: dict[str, Any], lines: Sequence[Budget], plan: Plan, installed_s: float
+) -> dict[str, Any]:
+    """Return the whole run as one object; `budgets` are the lines with a budget, `figures` the others."""
+    objects = [{**asdict(each), **each.raw, "raw": None} for each in lines]
     return {
         "machine": machine,
-        "quick": quick,
-        "budgets": [{**asdict(each), **each.raw, "raw": None} for each in budgets],
+        "quick": plan.quick,
+        "seconds": round(plan.seconds, 1),
+        "seconds_max": plan.seconds_max,
+        "installed_s": round(installed_s, 1),
+        "budgets": [each for each in objects if each["budget"]],
+        "figures": [each for each in objects if not each["budget"]],
     }
 
 
-def as_table(machine: dict[str, Any], budgets: Sequence[Budget]) -> str:
-    """Return the run as text: the machine, one line for each budget, the reasons for what is missing."""
-    rows = [HEAD, *(_row(each) for each in budgets)]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(HEAD))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if place < LEFT else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    lines.insert(1, "-" * max(len(line) for line in lines))
+def as_text(result: dict[str, Any]) -> str:
+    """Return a run as text: machine and time, the table, what is missing and why, conditions of each line."""
+    lines = [*result["budgets"], *result["figures"]]
+    machine = result["machine"]
     busy = [BUSY] if machine["load_before"] > machine["cores"] / 2 else []
-    reasons = [f"{each.id} not measured: {each.why}" for each in budgets if each.met is None]
-    notes = [f"{each.id}: {each.raw['conditions']}" for each in budgets if "conditions" in each.raw]
-    return "\n".join([_machine_line(machine), "", *lines, "", *busy, *reasons, *notes])
-
-
-def _row(each: Budget) -> tuple[str, ...]:
-    if each.value is None:
-        return (each.id, each.what, "not measured", "-", "-", each.budget, "-", "-")
-    low, high = each.spread or (each.value, each.value)
-    return (
-        each.id,
-        each.what,
-        f"{_number(each.value)} {each.unit}",
-        "-" if each.limit is None else _number(each.limit),
-        "-" if each.ratio is None else f"{each.ratio:.2f}x",
-        each.budget,
-        ("yes" if each.met else "NO") + ("" if each.sure else ", unsure"),
-        f"{low:.2f} to {high:.2f}",
+    missing = [f"{each['id']} not measured: {each['why']}" for each in lines if each["value"] is None]
+    notes = [f"{each['id']}: {each['conditions']}" for each in lines if each.get("conditions")]
+    return "\n".join(
+        [
+            machine_line(machine),
+            time_line(result),
+            "",
+            *_table([row(each) for each in result["budgets"]], [row(each) for each in result["figures"]]),
+            "",
+            *busy,
+            *missing,
+            *notes,
+        ]
     )
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.2f}"
+def _table(budgets: list[tuple[str, ...]], figures: list[tuple[str, ...]]) -> list[str]:
+    rows = [HEAD, *budgets, *figures]
+    widths = [max(len(each[place]) for each in rows) for place in range(len(HEAD))]
+
+    def line(cells: tuple[str, ...]) -> str:
+        return "  ".join(
+            cell.ljust(width) if place in WORDS else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ).rstrip()
+
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    shown = [line(HEAD), rule, *map(line, budgets)]
+    return [*shown, rule, *map(line, figures)] if figures else shown
 
 
-def _machine_line(machine: dict[str, Any]) -> str:
+def row(each: dict[str, Any]) -> tuple[str, ...]:
+    """Return one line's cells, in the order of `HEAD`."""
+    if each["value"] is None:
+        return (each["id"], each["what"], "not measured", "", "", "", each["budget"], "-", "", "")
+    low, high = each["spread"]
+    return (
+        each["id"],
+        each["what"],
+        f"{number(each['value'])} {each['unit']}",
+        each["against"],
+        "" if each["limit"] is None else number(each["limit"]),
+        "" if each["ratio"] is None else f"{each['ratio']:.2f}x",
+        each["budget"],
+        verdict(each),
+        f"{number(low)} to {number(high)}",
+        str(each["runs"]),
+    )
+
+
+def verdict(each: dict[str, Any]) -> str:
+    """Return whether a budget is met, in a word or two."""
+    if each["met"] is None:
+        return ""
+    return ("yes" if each["met"] else "NO") + ("" if each["sure"] else ", unsure")
+
+
+def number(value: float) -> str:
+    """Return a number with three or more digits that count, and no more than people read."""
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.0f}" if value >= 100 else f"{value:.2f}" if value >= 1 else f"{value:.3g}"
+
+
+def machine_line(machine: dict[str, Any]) -> str:
+    """Name the machine."""
     return (
         f"machine: {machine['cores']} cores, {machine['cpu']}, {machine['memory_gib']} GiB, {machine['os']},"
         f" Python {machine['python']}, {machine['filesystem']}, fdatasync {machine['fdatasync_ms']} ms,"
         f" load before {machine['load_before']}"
+    )
+
+
+def time_line(result: dict[str, Any]) -> str:
+    """Say how long it took, and how long it may."""
+    kind = "quick" if result["quick"] else "full"
+    return (
+        f"{kind} run, {result['seconds']:.0f} s of at most {result['seconds_max']}; installing peers took"
+        f" {result['installed_s']:.0f} s more"
     )

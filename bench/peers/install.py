@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -17,32 +18,35 @@ class NotInstalled(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """One other product: what to install, and the script that drives it; `name` is its environment's."""
+    """One other product: what to install in environment `name`, the script that drives it, and how."""
 
     name: str
     short: str
     requirements: tuple[str, ...]
     script: Path
+    how: str
 
     @property
     def title(self) -> str:
         """Name and version, for people."""
-        return self.requirements[0].replace("==", " ")
+        return re.sub(r"\[.*\]", "", self.requirements[0]).replace("==", " ")
 
 
 HERE = Path(__file__).parent
-# The warehouse library is the same as the product's, so that what differs is the loading.
 DLT = Peer(
     name="dlt",
     short="dlt",
     requirements=("dlt[duckdb,parquet]==1.31.0", "duckdb==2.0.0", "pyarrow==26.0.1"),
     script=HERE / "dlt_duckdb.py",
+    how="DuckDB 2.0.0 as the product; merge by key, parquet files, one package, else its defaults",
 )
+# From DuckDB 1.3 on, its CSV reader takes the first row of a batch of this target for a header, and loses it.
 TARGET_DUCKDB = Peer(
     name="target-duckdb",
     short="target-duckdb",
-    requirements=("target-duckdb==0.8.0", "duckdb==2.0.0"),
+    requirements=("target-duckdb==0.8.0", "duckdb==1.2.2"),
     script=HERE / "singer_duckdb.py",
+    how="DuckDB 1.2.2, the newest with which it keeps every row; its defaults, batches of 100,000 rows",
 )
 
 DLT_POSTGRESQL = Peer(
@@ -50,12 +54,14 @@ DLT_POSTGRESQL = Peer(
     short="dlt",
     requirements=("dlt[postgres]==1.31.0",),
     script=HERE / "dlt_postgresql.py",
+    how="merge by key, csv files, one package, else its defaults",
 )
 TARGET_POSTGRES = Peer(
     name="target-postgres",
     short="target-postgres",
     requirements=("meltanolabs-target-postgres==0.8.1",),
     script=HERE / "singer_postgresql.py",
+    how="with COPY (psycopg 3), which is not its default; otherwise its defaults, batches of 10,000 rows",
 )
 
 

