@@ -46,7 +46,7 @@ def open_log(*, log_format: str, log_level: str, process: str) -> Log:
         processors=before,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         process=process,
-    )
+    ).bind()  # what `wrap_logger` returns puts itself together anew for each line
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[_Forward(cast("Log", log))], force=True)
     return cast("Log", log)
 

@@ -8,6 +8,7 @@ Imports nothing of ours. Each process counts into files of the folder named by `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -24,18 +25,21 @@ class Metrics:
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(name, text, labels, registry=registry)
 
-        self.requests = counter("tidegate_requests_total", "Requests answered.", "endpoint", "outcome")
-        self.records = counter("tidegate_records_total", "Records accepted into the journal.", "endpoint")
-        self.body_bytes = counter(
-            "tidegate_body_bytes_total", "Bytes of accepted request bodies.", "endpoint"
-        )
-        self.request_seconds = Histogram(
+        requests = counter("tidegate_requests_total", "Requests answered.", "endpoint", "outcome")
+        records = counter("tidegate_records_total", "Records accepted into the journal.", "endpoint")
+        body_bytes = counter("tidegate_body_bytes_total", "Bytes of accepted request bodies.", "endpoint")
+        request_seconds = Histogram(
             "tidegate_request_seconds",
             "Time from request to answer.",
             ["endpoint"],
             registry=registry,
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
         )
+        # Looking a counter up by its labels takes longer than counting.
+        self._answered = cache(
+            lambda endpoint, outcome: (requests.labels(endpoint, outcome), request_seconds.labels(endpoint))
+        )
+        self._brought = cache(lambda endpoint: (records.labels(endpoint), body_bytes.labels(endpoint)))
         self.loads = counter("tidegate_loads_total", "Loads attempted.", "destination", "outcome")
         self.rows_loaded = counter(
             "tidegate_rows_loaded_total", "Rows written to the warehouse.", "destination"
@@ -53,6 +57,18 @@ class Metrics:
             registry=registry,
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
         )
+
+    def saw_request(self, endpoint: str, outcome: str, seconds: float) -> None:
+        """Count one answered request."""
+        count, times = self._answered(endpoint, outcome)
+        count.inc()
+        times.observe(seconds)
+
+    def accepted(self, endpoint: str, records: int, body_bytes: int) -> None:
+        """Count what one request brought into the journal."""
+        counts = self._brought(endpoint)
+        counts[0].inc(records)
+        counts[1].inc(body_bytes)
 
 
 class _Now(Collector):

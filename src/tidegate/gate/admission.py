@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from tidegate.errors import Unavailable
 
@@ -24,10 +22,9 @@ class Admission:
         self._held = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
-    @asynccontextmanager
-    async def room(self, body_bytes: int) -> AsyncIterator[None]:
+    async def enter(self, body_bytes: int) -> int:
         """
-        Hold room for one body while the block runs.
+        Take room for one body and return how much it is; whoever has it gives it back with `leave`.
 
         Errors: Unavailable (503) when there was none for `wait_s_max` seconds.
         """
@@ -36,10 +33,12 @@ class Admission:
             await self._wait_for(share)
         else:
             self._held += share
-        try:
-            yield
-        finally:
-            self._held -= share
+        return share
+
+    def leave(self, share: int) -> None:
+        """Give room back."""
+        self._held -= share
+        if self._waiting:
             self._let_in()
 
     async def _wait_for(self, share: int) -> None:

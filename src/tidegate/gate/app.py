@@ -94,16 +94,13 @@ class Gate:
     def _seen(self, exchange: Exchange, outcome: str, status: int, begun: float) -> None:
         """Count the request and write its log line."""
         seconds = time.perf_counter() - begun
-        name = exchange.endpoint
-        self._metrics.requests.labels(name, outcome).inc()
-        self._metrics.request_seconds.labels(name).observe(seconds)
+        self._metrics.saw_request(exchange.endpoint, outcome, seconds)
         if exchange.position is not None:
-            self._metrics.records.labels(name).inc(exchange.records)
-            self._metrics.body_bytes.labels(name).inc(exchange.body_bytes)
+            self._metrics.accepted(exchange.endpoint, exchange.records, exchange.body_bytes)
         self._log.info(
             "request",
             request_id=exchange.request_id,
-            endpoint=name,
+            endpoint=exchange.endpoint,
             source_id=exchange.source_id,
             outcome=outcome,
             status=status,

@@ -152,7 +152,8 @@ class ImportApi:
         if declared > body_bytes_max:
             raise BodyTooLarge(declared, body_bytes_max)
         room_bytes = declared if encoding == IDENTITY else declared + body_bytes_max
-        async with self.admission.room(room_bytes):
+        room = await self.admission.enter(room_bytes)
+        try:
             received = await read_body(
                 exchange.receive, body_bytes_max=body_bytes_max, wait_s_max=self.settings.body_wait_s_max
             )
@@ -174,6 +175,8 @@ class ImportApi:
             if keep is not None:
                 exchange.position = await self._append(exchange, grant, keep, sent, records, body)
             exchange.records = records
+        finally:
+            self.admission.leave(room)
         return grant
 
     async def _append(

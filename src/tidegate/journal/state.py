@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from hashlib import blake2b
+from operator import attrgetter
 
 from tidegate.errors import JournalUnusable
 
@@ -49,8 +50,11 @@ class State:
 
     def checksum(self) -> bytes:
         """Hash all fields, so that a spoilt state is refused instead of believed."""
-        journal_id, *numbers = astuple(self)
+        journal_id, *numbers = _fields(self)
         return blake2b(journal_id.encode() + struct.pack("<8q", *numbers), digest_size=8).digest()
+
+
+_fields = attrgetter(*State.__slots__)
 
 
 def read_state(connection: sqlite3.Connection) -> State:
@@ -74,4 +78,4 @@ def read_state(connection: sqlite3.Connection) -> State:
 
 def write_state(connection: sqlite3.Connection, state: State) -> None:
     """Put the state in place of the one before; part of the transaction that made it true."""
-    connection.execute(_STATE_REPLACE, (*astuple(state), state.checksum()))
+    connection.execute(_STATE_REPLACE, (*_fields(state), state.checksum()))
