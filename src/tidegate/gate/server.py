@@ -15,7 +15,7 @@ KEEP_ALIVE_S = 75
 
 
 GARBAGE_ALLOCATIONS = 50_000
-"""Objects between two collections of garbage in cycles. Python's own 700 are reached several times a body, and
+"""Objects between two collections of garbage in cycles. Python's own 700 are reached many times a body, and
 what a request makes has no cycles."""
 
 
