@@ -342,25 +342,30 @@ def test_the_eleventh_destination_is_refused(store: Store, account: Account) -> 
 
 
 @pytest.mark.parametrize(
-    ("first", "second"),
+    ("first", "second", "shared"),
     [
-        (DUCKDB, DUCKDB),
-        ("postgresql://a:x@host:5432/db", "postgresql://b:y@HOST:5432/db?sslmode=require"),
+        (DUCKDB, DUCKDB, False),
+        ("postgresql://a:x@host:5432/db", "postgresql://b:y@HOST:5432/db?sslmode=require", True),
     ],
 )
-def test_a_place_has_one_destination(store: Store, account: Account, first: str, second: str) -> None:
-    """Two would take each other's position for their own, and one would miss records. (C23)"""
+def test_a_place_has_one_destination_of_an_account(
+    store: Store, account: Account, first: str, second: str, shared: bool
+) -> None:
+    """A file has one in all; of a server nobody is told what others have there. (C21, C23)"""
     with store.writing() as conn:
         place = destinations.create(conn, account.client_id, first, "First").id
         other = accounts.create(conn, "Other").client_id
         for client_id in (account.client_id, other):
+            if shared and client_id == other:
+                continue
             with pytest.raises(Conflict, match="already is a destination at this place"):
                 destinations.create(conn, client_id, second, "Second")
         destinations.change(conn, place, url=second, name="Changed", description="of the shop")
         changed = destinations.get(conn, place)
         assert second == destinations.full_url(conn, place)
         assert ("Changed", "of the shop") == (changed.name, changed.description)
-        destinations.delete(conn, place, client_id=account.client_id)
+        if not shared:
+            destinations.delete(conn, place, client_id=account.client_id)
         destinations.create(conn, other, second, "Second")
 
 

@@ -126,8 +126,9 @@ def loader(settings: Settings, lifeline: int, _listening_fd: int) -> None:
     It also ends, with exit code 0, when the destinations change; the supervisor starts it again.
     """
     from tidegate.destinations import connect
-    from tidegate.loader.lane import Lane
-    from tidegate.loader.ledger import StoreLedger, Surroundings, targets
+    from tidegate.loader.handover import hand_over
+    from tidegate.loader.lanes import Building
+    from tidegate.loader.ledger import Surroundings, targets
     from tidegate.loader.loop import run_loader
     from tidegate.logs import open_log
     from tidegate.metrics import Metrics
@@ -140,23 +141,19 @@ def loader(settings: Settings, lifeline: int, _listening_fd: int) -> None:
     stop_with_parent(lifeline)
     store = control_store(settings)
     journal = open_journal(settings)
-    metrics = Metrics()
-    known = targets(store)
-    lanes = [
-        Lane(
-            destination_id=each.destination_id,
-            destination=connect(each.url),
-            journal=journal,
-            ledger=StoreLedger(store, each.destination_id, now_ms),
-            settings=settings,
-            metrics=metrics,
-            log=log,
-            now_ms=now_ms,
-        )
-        for each in known
-    ]
+    building = Building(
+        store=store,
+        journal=journal,
+        connect=connect,
+        settings=settings,
+        metrics=Metrics(),
+        log=log,
+        now_ms=now_ms,
+    )
     try:
-        run_loader(lanes, journal, Surroundings(store, known), stop, log=log)
+        hand_over(store, journal, connect, log=log)
+        known = targets(store)
+        run_loader(building.lanes(known), journal, Surroundings(store, known), stop, log=log)
     finally:
         journal.close()
         store.close()

@@ -76,10 +76,11 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Load what the journal has of a source into another warehouse."""
+    from tidegate.control import destinations
     from tidegate.control.sealing import shown
     from tidegate.destinations import connect
     from tidegate.loader.load import Source
-    from tidegate.loader.replay import Replay
+    from tidegate.loader.replay import Replay, is_fed_by
 
     settings = settings_for(data_dir)
     since_ms, until_ms = _instant_ms("--since", since), _instant_ms("--until", until)
@@ -99,25 +100,25 @@ def replay(
     journal = look_into_journal(settings)
     if journal is None:
         raise NotSetUp(f"{settings.data_dir} has no journal yet; there is nothing to replay")
+    with open_store(settings) as store, store.reading() as conn:
+        names = destinations.all_names_of_progress(conn, journal.journal_id)
     with closing(journal), closing(destination):
-        done = _run(journal, destination, what, settings, where)
+        destination.open()
+        if is_fed_by(destination, names, chosen.schema_name):
+            raise _same(chosen.schema_name, where)
+        done = _run(journal, destination, what, settings)
     _tell(done, what, where, as_json=as_json)
 
 
 replay.__doc__ = (replay.__doc__ or "") + EXAMPLES
 
 
-def _run(
-    journal: SqliteJournal, destination: Destination, what: Replay, settings: Settings, where: str
-) -> Replayed:
+def _run(journal: SqliteJournal, destination: Destination, what: Replay, settings: Settings) -> Replayed:
     """Replay with a progress bar. Errors: as the loader's, after it was told how to go on."""
     from tidegate.cli.processes import now_ms
-    from tidegate.loader.replay import Replayed, is_fed_by, replay
+    from tidegate.loader.replay import Replayed, replay
     from tidegate.logs import open_log
 
-    destination.open()
-    if is_fed_by(destination, journal, what.source.schema_name):
-        raise _same(what.source.schema_name, where)
     log = open_log(log_format=settings.log_format, log_level="warning", process="replay")
     done = Replayed(upto=0, end=0)
     try:

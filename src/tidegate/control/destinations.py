@@ -63,7 +63,7 @@ def create(
     if len(known) >= DESTINATIONS_MAX:
         raise Conflict("you are at your destination limit")
     at = now()
-    values = _addressed(conn, url) | {
+    values = _addressed(conn, client_id, url) | {
         "client_id": client_id,
         "name": name,
         "description": description,
@@ -92,10 +92,12 @@ def change(
     description: str | None = None,
 ) -> Destination:
     """Change what is given; None leaves it. Errors: Unknown, and as `create` for the address."""
-    get(conn, destination_id)
+    before = get(conn, destination_id)
     values: dict[str, Any] = {"updated_at": now()}
     if url is not None:
-        values |= _addressed(conn, url, except_for=destination_id)
+        values |= _addressed(conn, before.client_id, url, except_for=destination_id)
+        # Also when it may be the same place under another name: the loader finds that out there.
+        values |= {"generation": destinations.c.generation + 1}
     values |= {} if name is None else {"name": name}
     values |= {} if description is None else {"description": description}
     statement = update(destinations).where(destinations.c.id == destination_id).values(values)
@@ -206,6 +208,43 @@ def note_failing(conn: Connection, destination_id: int, error_text: str, at_ms: 
         grant_changes.note(conn)
 
 
+def note_progress(conn: Connection, destination_id: int, text: str) -> None:
+    """Keep how far the loader says a destination is, also one that was deleted meanwhile."""
+    conn.execute(update(destinations).where(destinations.c.id == destination_id).values(progress=text))
+
+
+def noted_progress(conn: Connection, destination_id: int) -> str | None:
+    """Return what `note_progress` kept last, of a deleted destination too."""
+    found: str | None = conn.execute(
+        select(destinations.c.progress).where(destinations.c.id == destination_id)
+    ).scalar()
+    return found
+
+
+def names_of_progress(conn: Connection, destination_id: int, journal_id: str) -> Sequence[str]:
+    """
+    Return under which names a destination may keep its progress with a journal: its own, then earlier ones.
+
+    Each place that the destination pointed to has its own name, so that two destinations in one warehouse do
+    not disturb each other, nor one that comes back to an earlier place. The last is that of releases which
+    had one name for all. Source: docs/specs/control.md, C28.
+    """
+    generation: int = conn.execute(
+        select(destinations.c.generation).where(destinations.c.id == destination_id)
+    ).scalar_one()
+    return [
+        *(f"{journal_id}/{destination_id}.{number}" for number in range(generation, 0, -1)),
+        journal_id,
+    ]
+
+
+def all_names_of_progress(conn: Connection, journal_id: str) -> Sequence[str]:
+    """Return every name under which any destination, of whatever account and time, may keep its progress."""
+    found = conn.execute(select(destinations.c.id).order_by(destinations.c.id)).scalars()
+    names = [name for each in found for name in names_of_progress(conn, each, journal_id)[:-1]]
+    return [*names, journal_id]
+
+
 def note_working(conn: Connection, destination_id: int) -> None:
     """Note that loads work; writes nothing when they did before."""
     failing = destinations.c.failing_since.is_not(None)
@@ -239,17 +278,21 @@ def _noted(conn: Connection, what: str, destination: Destination) -> Destination
     return destination
 
 
-def _addressed(conn: Connection, url: str, *, except_for: int | None = None) -> dict[str, Any]:
+def _addressed(
+    conn: Connection, client_id: int, url: str, *, except_for: int | None = None
+) -> dict[str, Any]:
     """
     Return an address's columns.
 
-    Two destinations at one place would take each other's position for their own, so there is one.
-    Errors: InputInvalid, ControlUnusable, Conflict.
+    An account has one destination at a place, and a file is one account's. Of a server no account is told
+    what others have there. Errors: InputInvalid, ControlUnusable, Conflict.
     """
     public = shown(url)
     if is_masked(url):
         raise InputInvalid("the address has *** where its password or options were; give them again")
-    if any(_place(each.url) == _place(public) and each.id != except_for for each in list_(conn)):
+    place = _place(public)
+    others = list_(conn, client_id if place[1] else None)
+    if any(_place(each.url) == place and each.id != except_for for each in others):
         raise Conflict("there already is a destination at this place")
     return {"shown_url": public, "sealed_url": None if public == url else sealer(conn).seal(url)}
 

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tidegate.crashpoints import crash_point
 from tidegate.errors import (
     ControlError,
-    DestinationBusy, DestinationError,
+    DestinationBusy,
+    DestinationError,
     JournalUnusable,
     LoadConflict,
     TidegateError,
 )
 from tidegate.loader.load import Done, Load, Source, load_entries
 from tidegate.loader.ports import reports_of
-from tidegate.tables.model import Held, Progress
+from tidegate.loader.progress_text import furthest
+from tidegate.tables.model import Held, Progress, Span
 
 if TYPE_CHECKING:
     from tidegate.control.loads import LoadReport
     from tidegate.destinations.base import Destination
-    from tidegate.journal.base import Journal, Reading
-    from tidegate.loader.ports import Ledger
+    from tidegate.journal.base import Reading
+    from tidegate.loader.ports import Ledger, Reads
     from tidegate.logs import Log
     from tidegate.metrics import Metrics
     from tidegate.settings import Settings
@@ -54,12 +56,32 @@ BUSY_S_MAX = 10.0
 """A warehouse file held by somebody's query for longer than this counts as failing."""
 
 
+@dataclass(slots=True, kw_only=True)
+class Newcomer:
+    """A source that a lane catches up with, by a lane of its own that reads this source alone."""
+
+    assignment_id: int
+    source_id: int
+    reached: int
+    lane: Lane
+
+    def needed_after(self) -> int:
+        """The position behind which its entries are still needed."""
+        loaded = self.lane.loaded
+        if loaded is not None:
+            self.reached = max(self.reached, loaded)
+        return self.reached
+
+
 class Lane:
     """
     Loads a destination until told to stop; `loaded` is what the journal may forget, None before it could ask.
 
     Each turn loads what has gathered: at most `load_bytes` at a time, and less than that at most once every
     `load_wait_s`, so that the first record after a quiet time is a row at once.
+
+    Shape: `names` are those of its progress in the destination, its own and then earlier ones; by default the
+    journal's.
     """
 
     def __init__(
@@ -67,13 +89,16 @@ class Lane:
         *,
         destination_id: int,
         destination: Destination,
-        journal: Journal,
+        journal: Reads,
         ledger: Ledger,
         settings: Settings,
         metrics: Metrics,
         log: Log,
         now_ms: Callable[[], int],
+        names: Sequence[str] = (),
     ) -> None:
+        self._names = names or (journal.journal_id,)
+        self._newcomers: list[Newcomer] = []
         self._destination_id = destination_id
         self._destination = destination
         self._journal = journal
@@ -86,7 +111,7 @@ class Lane:
         self._read_at = float("-inf")
         self._held_since: float | None = None
         self._held_tried_at = float("-inf")
-        self._untold: Sequence[LoadReport] | None = None
+        self._untold: tuple[Sequence[LoadReport], Progress | None] | None = None
         self._progress: Progress | None = None
         self._position: int | None = None
         self._forgot_at = float("-inf")
@@ -104,8 +129,9 @@ class Lane:
         attempt, failing_since = 0, 0.0
         while not stop.is_set():
             try:
-                if not self._turn():
-                    self._release()
+                if not self._turns():
+                    for lane in self._lanes():
+                        lane.release()
                     stop.wait(POLL_S)
                 attempt = 0
             except Exception as exc:  # noqa: BLE001 - the top of a load: anything else would end all loading
@@ -116,7 +142,34 @@ class Lane:
                 stop.wait(self._retry_wait_s(exc, attempt))
         self._destination.close()
 
-    def _turn(self) -> bool:
+    def catch_up_with(self, newcomers: Sequence[Newcomer]) -> None:
+        """Before it runs: take over sources, each from where it is, until they load along with the others."""
+        self._newcomers = list(newcomers)
+
+    @property
+    def kept(self) -> Mapping[int, int]:
+        """The sources it catches up with -> the position behind which their entries are still needed."""
+        return {each.source_id: each.needed_after() for each in list(self._newcomers)}
+
+    @property
+    def position(self) -> int | None:
+        """The last position it has looked at, None before it could ask the destination."""
+        return self._position
+
+    def _lanes(self) -> Sequence[Lane]:
+        return [self, *(each.lane for each in self._newcomers)]
+
+    def _turns(self) -> bool:
+        """Take a turn, and one with each newcomer; one that has come as far as this lane joins it."""
+        loaded = self.turn()
+        for each in list(self._newcomers):
+            loaded = each.lane.turn() or loaded
+            if each.lane.loaded == self._position:
+                self._ledger.join(each.assignment_id)
+                self._newcomers.remove(each)
+        return loaded
+
+    def turn(self) -> bool:
         """Load once if something is due; tell whether anything was loaded."""
         self._tell()
         if self._position is None:
@@ -173,16 +226,31 @@ class Lane:
     def _ask_position(self) -> int:
         """Return where to go on: the destination knows, a new destination begins after what was loaded."""
         self._hold()
-        self._progress = self._destination.progress(self._journal.journal_id)
+        self._progress = self._destination.progress(self._names[0]) or self._begun()
         if self._progress is None:
             return self._journal.stats().loaded
         stored = self._progress.upto
-        if stored > self._journal.end():
+        end = self._journal.stats().end
+        if stored > end:
             raise JournalUnusable(
-                f"the warehouse has loaded this journal up to {stored}, but it ends at {self._journal.end()}:"
+                f"the warehouse has loaded this journal up to {stored}, but it ends at {end}:"
                 " an old copy came back, or its end was lost; stop, move journal.db away, start again"
             )
         return stored
+
+    def _begun(self) -> Progress | None:
+        """
+        Go on from where this destination was elsewhere, or here under an earlier name; None when it is new.
+
+        The further one is right: the warehouse may know of a load that was not noted any more, and what it
+        knows of a time before the destination was elsewhere is out of date.
+        """
+        known = furthest(
+            [*(self._destination.progress(name) for name in self._names[1:]), self._ledger.noted()]
+        )
+        if known is not None:
+            self._destination.load([], Span(journal_id=self._names[0], before=None, after=known))
+        return known
 
     def _gathered(self) -> bool:
         """Whether a load is due: the last one is long enough ago, or enough has come to fill another."""
@@ -201,13 +269,20 @@ class Lane:
             upto=upto,
             batched_at_ms=started_at_ms,
             only=only,
+            name=self._names[0],
         )
+        assigned = self._ledger.assigned()
         sources = {
-            source_id: Source(source_id=source_id, schema_name=schema_name)
-            for source_id, schema_name in self._ledger.schema_names().items()
+            source_id: Source(source_id=source_id, schema_name=each.schema_name)
+            for source_id, each in assigned.items()
         }
+        entries = [
+            entry
+            for entry in reading.entries
+            if entry.request.source_id in assigned and assigned[entry.request.source_id].takes(entry.position)
+        ]
         self._hold()
-        done = load_entries(self._destination, reading.entries, load, sources, log=self._log)
+        done = load_entries(self._destination, entries, load, sources, log=self._log)
         if only is not None and done.progress == self._progress:
             return  # as held as before; nothing to tell
         self._progress = done.progress
@@ -222,7 +297,7 @@ class Lane:
         self._metrics.rows_loaded.labels(self._label).inc(done.rows)
         self._metrics.rejected_records.labels(self._label).inc(rejected)
         self._metrics.load_seconds.labels(self._label).observe(seconds)
-        self._untold = reports
+        self._untold = reports, done.progress
         self._tell()
         self._log.info(
             "loaded",
@@ -237,20 +312,20 @@ class Lane:
     def _tell(self) -> None:
         """Tell what the last load did; nothing more is loaded while the control store cannot be told."""
         if self._untold is not None:
-            self._ledger.loaded(self._untold)
+            self._ledger.loaded(*self._untold)
             self._untold = None
 
     def _hold(self) -> None:
         """Open the destination, or keep it open; one that others wait for is let go every now and then."""
         now = time.monotonic()
         if self._held_since is not None and now - self._held_since > HOLD_S_MAX:
-            self._release()
+            self.release()
             time.sleep(YIELD_S)
         self._destination.open()
         if self._held_since is None:
             self._held_since = now
 
-    def _release(self) -> None:
+    def release(self) -> None:
         """Let others have the warehouse file, where it can be held by one process only."""
         if self._held_since is not None and not self._destination.capabilities.hold_open:
             self._destination.close()
@@ -258,7 +333,8 @@ class Lane:
 
     def _failed(self, exc: Exception, *, attempt: int, failing_s: float) -> None:
         """Say what failed where people look; forget what was known of the destination."""
-        self._position = None
+        for lane in self._lanes():
+            lane.lose_track()
         patient = isinstance(exc, DestinationBusy | LoadConflict) and failing_s < BUSY_S_MAX
         self._metrics.loads.labels(
             self._label, exc.code if isinstance(exc, TidegateError) else "failed"
@@ -282,6 +358,11 @@ class Lane:
             self._ledger.failing(str(exc) or type(exc).__name__)
         except ControlError as unnoted:
             self._log.warning("the failure could not be noted", error=str(unnoted))
+
+    def lose_track(self) -> None:
+        """Be sure of nothing any more: ask the destination before the next load."""
+        self._position = None
+        self._held_since = None
 
     def _retry_wait_s(self, exc: Exception, attempt: int) -> float:
         longest = 0.5 if isinstance(exc, DestinationBusy) else self._settings.retry_wait_s_max

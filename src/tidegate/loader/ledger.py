@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from tidegate.control import deliveries, destinations, grant_changes, loads, rejected, sources
+from tidegate.control import assignments, deliveries, destinations, grant_changes, loads, rejected
 from tidegate.control.loads import LoadReport
 from tidegate.control.schema import from_ms
 from tidegate.control.store import Store
+from tidegate.errors import LoadConflict
+from tidegate.loader.ports import Assigned
+from tidegate.loader.progress_text import as_text, from_text
+from tidegate.tables.model import Progress
 
 PRUNE_EVERY = 500
 """Loads between two prunings of old reports: at one load a second, every eight minutes."""
@@ -45,12 +50,12 @@ class Surroundings:
         self._known = known
         self._version: int | None = None
         self._changes: int | None = None
-        self._answer = (False, False)
+        self._answer: tuple[bool, Mapping[int, int]] = (False, {})
 
-    def look(self) -> tuple[bool, bool]:
+    def look(self) -> tuple[bool, Mapping[int, int]]:
         """
-        Tell whether destinations changed since the lanes began, and whether entries must be kept for a
-        destination still to come.
+        Tell whether destinations or what loads into them changed since the lanes began, and which sources
+        load nowhere yet, with the position behind which their entries are kept.
 
         Microseconds while nothing is committed. Errors: ControlError.
         """
@@ -59,34 +64,81 @@ class Surroundings:
             with self._store.reading() as conn:
                 changes = grant_changes.number(conn)
                 if changes != self._changes:
-                    self._answer = (_targets(conn) != self._known, destinations.homeless(conn))
+                    moved = bool(assignments.misplaced(conn))
+                    self._answer = (moved or _targets(conn) != self._known, assignments.kept(conn))
             self._version, self._changes = version, changes
         return self._answer
 
 
 class StoreLedger:
-    """The ledger of one lane, kept in the control store. Source ids and schemas are read once per change."""
+    """The ledger of one lane, kept in the control store. What is assigned is read once per change."""
 
-    def __init__(self, store: Store, destination_id: int, now_ms: Callable[[], int]) -> None:
+    def __init__(self, store: Store, destination_id: int, journal_id: str, now_ms: Callable[[], int]) -> None:
         self._store = store
         self._destination_id = destination_id
+        self._journal_id = journal_id
+        self._version: int | None = None
+        self._changes: int | None = None
+        self._assigned: Mapping[int, Assigned] = {}
         self._now_ms = now_ms
         self._failing = True  # as far as we know: the first load that works clears what an earlier run noted
         self._since_prune = 0
 
-    def schema_names(self) -> dict[int, str]:
-        """Return the schema of every source that loads here, deleted ones included."""
-        with self._store.reading() as conn:
-            here = destinations.get(conn, self._destination_id)
-            return {
-                each.id: each.schema_name
-                for each in sources.list_(conn, here.client_id, deleted=True)
-                if each.destination_id == here.id or (each.destination_id is None and here.is_default)
-            }
+    def assigned(self) -> Mapping[int, Assigned]:
+        """Return what loads here; asking costs microseconds while nothing is committed. Errors: `_read`."""
+        version = self._store.version()
+        if version != self._version:
+            with self._store.reading() as conn:
+                changes = grant_changes.number(conn)
+                if changes != self._changes:
+                    self._assigned, self._changes = self._read(conn), changes
+            self._version = version  # as of before reading: a change in between is seen the next time
+        return self._assigned
 
-    def loaded(self, reports: Sequence[LoadReport]) -> None:
+    def _read(self, conn: Connection) -> Mapping[int, Assigned]:
+        """
+        Read what loads here. Errors: LoadConflict when a source was moved away, or this destination deleted.
+
+        What was accepted from then on is for the next destination, so nothing more is loaded; the loader
+        notices too, and begins anew.
+        """
+        here = self._destination_id
+        moved = [
+            each.schema_name
+            for each in assignments.misplaced(conn)
+            if each.assignment is not None and each.assignment.destination_id == here
+        ]
+        if moved:
+            raise LoadConflict(f"source {moved[0]} was moved to another destination; the loader starts anew")
+        return self._spans(conn)
+
+    def _spans(self, conn: Connection) -> Mapping[int, Assigned]:
+        spans: dict[int, list[tuple[int, int | None]]] = defaultdict(list)
+        schema_names: dict[int, str] = {}
+        for each, schema_name in assignments.of_destination(conn, self._destination_id):
+            if each.reached is None:
+                spans[each.source_id].append((each.after, each.upto))
+                schema_names[each.source_id] = schema_name
+        return {
+            source_id: Assigned(schema_name=schema_names[source_id], spans=tuple(found))
+            for source_id, found in spans.items()
+        }
+
+    def noted(self) -> Progress | None:
+        """Return the progress that was noted last."""
+        with self._store.reading() as conn:
+            return from_text(destinations.noted_progress(conn, self._destination_id), self._journal_id)
+
+    def join(self, assignment_id: int) -> None:
+        """Note that a source loads along with the others from now on."""
+        with self._store.writing() as conn:
+            assignments.join(conn, assignment_id)
+
+    def loaded(self, reports: Sequence[LoadReport], progress: Progress | None) -> None:
         """Keep the reports, and the calls of hooks that tell of them; note that the destination works."""
         with self._store.writing() as conn:
+            if progress is not None:
+                self._note(conn, progress)
             loads.add(conn, reports)
             deliveries.enqueue(conn, reports)
             if self._failing:
@@ -102,8 +154,38 @@ class StoreLedger:
         with self._store.writing() as conn:
             rejected.prune(conn, from_ms(before_ms))
 
+    def _note(self, conn: Connection, progress: Progress) -> None:
+        destinations.note_progress(conn, self._destination_id, as_text(progress, self._journal_id))
+
     def failing(self, error: str) -> None:
         """Note the error; from now on clients of these sources are told that processing waits."""
         self._failing = True
         with self._store.writing() as conn:
             destinations.note_failing(conn, self._destination_id, error, self._now_ms())
+
+
+class NewcomerLedger(StoreLedger):
+    """The ledger of a source that its destination catches up with."""
+
+    def __init__(
+        self,
+        store: Store,
+        newcomer: assignments.Assignment,
+        schema_name: str,
+        journal_id: str,
+        now_ms: Callable[[], int],
+    ) -> None:
+        super().__init__(store, newcomer.destination_id or 0, journal_id, now_ms)
+        self._newcomer = newcomer
+        self._span = Assigned(schema_name=schema_name, spans=((newcomer.after, newcomer.upto),))
+
+    def _spans(self, conn: Connection) -> Mapping[int, Assigned]:  # noqa: ARG002 - it never changes
+        return {self._newcomer.source_id: self._span}
+
+    def noted(self) -> Progress | None:
+        """Return how far it was caught up with when the lane began."""
+        return Progress(self._newcomer.reached or 0)
+
+    def _note(self, conn: Connection, progress: Progress) -> None:
+        safe = min([progress.upto, *(each.after for each in progress.held)])
+        assignments.note_reached(conn, self._newcomer.id, safe)

@@ -41,8 +41,9 @@ class Load:
     """
     What one load covers: the entries behind `start` up to `upto`.
 
-    Shape: `before` is the progress stored in the destination. With `only`, the load catches up on one held
-    table: nothing but its records is loaded, and the progress of everything else stays.
+    Shape: `before` is the progress stored in the destination, under `name` if that is not the journal's own.
+    With `only`, the load catches up on one held table: nothing but its records is loaded, and the progress
+    of everything else stays.
     """
 
     journal_id: str
@@ -51,6 +52,7 @@ class Load:
     upto: int
     batched_at_ms: int
     only: Held | None = None
+    name: str | None = None
 
 
 @dataclass(slots=True)
@@ -142,7 +144,9 @@ class _Attempt:
             parts.append(self._whole(rejected))
         done.progress = self._progress(held)
         done.held = self._newly(held)
-        span = Span(journal_id=self._load.journal_id, before=self._load.before, after=done.progress)
+        span = Span(
+            journal_id=self._load.name or self._load.journal_id, before=self._load.before, after=done.progress
+        )
         crash_point("loader before load")
         done.rows = self._destination.load(parts, span, rehearse=rehearse).rows
         return done

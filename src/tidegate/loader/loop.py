@@ -48,15 +48,17 @@ def _trim(lanes: Sequence[Lane], journal: Journal, surroundings: Surroundings, l
     Tell the journal what is loaded; tell whether the destinations changed.
 
     The positions are taken before looking round: what a source sends after it has lost its destination, or
-    for a destination that these lanes do not know, comes after them, and is kept.
+    for a destination that these lanes do not know, comes after them, and is kept. And before asking the lanes
+    what they keep: a source that joined one in between has come as far as they are, or further.
     """
     positions = [lane.loaded for lane in lanes]
     loaded = [position for position in positions if position is not None]
+    kept = {source_id: after for lane in lanes for source_id, after in lane.kept.items()}
     try:
-        changed, kept = surroundings.look()
+        changed, homeless = surroundings.look()
         # A lane that does not know its position holds everything.
-        if loaded and len(loaded) == len(positions) and not changed and not kept:
-            journal.trim(min(loaded))
+        if loaded and len(loaded) == len(positions) and not changed:
+            journal.trim(min(loaded), {**kept, **homeless})
     except (JournalError, ControlError) as exc:
         log.warning("trim failed, tried again shortly", error=str(exc))
         return False

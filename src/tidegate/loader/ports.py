@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from tidegate.control.loads import LoadReport
 from tidegate.control.schema import from_ms
+from tidegate.journal.base import Reading, Stats
 from tidegate.loader.load import Done
+from tidegate.tables.model import Progress
 
 
 def reports_of(done: Done, destination_id: int, started_at_ms: int, finished_at_ms: int) -> list[LoadReport]:
@@ -54,13 +57,50 @@ def reports_of(done: Done, destination_id: int, started_at_ms: int, finished_at_
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assigned:
+    """
+    What of a source loads into a destination: the entries in any of these spans.
+
+    Shape: `spans` are pairs of positions, behind the first up to the second (None: on and on).
+    """
+
+    schema_name: str
+    spans: tuple[tuple[int, int | None], ...]
+
+    def takes(self, position: int) -> bool:
+        """Tell whether an entry of the source at a position loads there."""
+        return any(after < position and (upto is None or position <= upto) for after, upto in self.spans)
+
+
+class Reads(Protocol):
+    """What a lane does with a journal. See `tidegate.journal.base`."""
+
+    @property
+    def journal_id(self) -> str:
+        """Names the journal for ever."""
+        ...
+
+    def end(self) -> int:
+        """Return the last position there is for this lane."""
+        ...
+
+    def read(self, after: int, *, bytes_max: int) -> Reading:
+        """Read what stands behind a position, in order."""
+        ...
+
+    def stats(self) -> Stats:
+        """Return how full the journal is."""
+        ...
+
+
 class Surroundings(Protocol):
     """The control store, as far as the loader process is concerned."""
 
-    def look(self) -> tuple[bool, bool]:
+    def look(self) -> tuple[bool, Mapping[int, int]]:
         """
-        Tell whether destinations changed since the lanes began, and whether entries must be kept for a
-        destination still to come.
+        Tell whether destinations or what loads into them changed since the lanes began, and which sources
+        load nowhere yet, with the position behind which their entries are kept.
 
         Errors: ControlError.
         """
@@ -70,12 +110,20 @@ class Surroundings(Protocol):
 class Ledger(Protocol):
     """The control store, as far as a lane is concerned."""
 
-    def schema_names(self) -> dict[int, str]:
-        """Return the schema of every source that loads into this destination, deleted ones included."""
+    def assigned(self) -> Mapping[int, Assigned]:
+        """Return by source what of it loads into this destination, deleted sources included."""
         ...
 
-    def loaded(self, reports: Sequence[LoadReport]) -> None:
-        """Note what a load did, and that the destination works."""
+    def noted(self) -> Progress | None:
+        """Return the progress that `loaded` was told last, in an earlier place of the destination too."""
+        ...
+
+    def join(self, assignment_id: int) -> None:
+        """Note that a source loads along with the others from now on."""
+        ...
+
+    def loaded(self, reports: Sequence[LoadReport], progress: Progress | None) -> None:
+        """Note what a load did and the progress it left, and that the destination works."""
         ...
 
     def forget(self, before_ms: int) -> None:

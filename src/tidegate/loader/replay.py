@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tidegate.loader.load import Done, Load, Source, load_entries
-from tidegate.tables.model import Held, Progress
+from tidegate.tables.model import Held
 
 if TYPE_CHECKING:
     from tidegate.destinations.base import Destination
@@ -96,7 +96,11 @@ def replay(
         yield so_far
 
 
-def is_fed_by(destination: Destination, journal: Journal, schema_name: str) -> bool:
-    """Tell whether a destination has tables of this schema that were loaded from this journal itself."""
-    loaded: Progress | None = destination.progress(journal.journal_id)
-    return loaded is not None and bool(destination.tables(schema_name))
+def is_fed_by(destination: Destination, names: Sequence[str], schema_name: str) -> bool:
+    """
+    Tell whether a destination has tables of this schema that the loader loaded.
+
+    Shape: `names` are all under which a destination may keep its progress with the journal.
+    """
+    loaded = any(destination.progress(name) is not None for name in names)
+    return loaded and bool(destination.tables(schema_name))
