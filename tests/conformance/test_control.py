@@ -83,6 +83,17 @@ def test_a_source_is_read_as_it_was_made(store: Store, source: Source) -> None:
     assert timedelta(0) == source.created_at.utcoffset()
 
 
+def test_a_source_can_keep_versions_apart(store: Store, source: Source) -> None:
+    """Until it is told otherwise; others do as they did. (C34)"""
+    with store.writing() as conn:
+        sources.create(conn, source.client_id, "Another")
+        assert (False, frozenset()) == (source.staged_versions, sources.staged(conn))
+        assert sources.stage_versions(conn, source.id, True).staged_versions
+        assert {source.id} == sources.staged(conn)
+        sources.stage_versions(conn, source.id, False)
+        assert frozenset() == sources.staged(conn)
+
+
 def test_renaming_changes_the_display_name_alone(store: Store, source: Source) -> None:
     """The schema holds the data, so its name never changes. (C4)"""
     with store.writing() as conn:

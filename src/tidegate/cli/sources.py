@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -138,6 +139,42 @@ def rename(
             conn, find_source(conn, source, client_id=within(conn, account)).id, display_name
         )
     _say(changed, f"is called {display_name} now", as_json=as_json)
+
+
+class Switch(StrEnum):
+    """A setting that is on or off."""
+
+    ON = "on"
+    OFF = "off"
+
+
+@app.command("set", epilog="Example: `tidegate sources set import_api --staged-versions on`")
+def set_(
+    source: SourceArgument,
+    *,
+    staged_versions: Annotated[
+        Switch | None,
+        typer.Option(
+            help="Keep the rows of a new table version apart until it is activated.", show_default="as it is"
+        ),
+    ] = None,
+    account: OnlyAccount = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change how a source is loaded, from now on."""
+    from tidegate.control import sources
+
+    if staged_versions is None:
+        raise InputInvalid(
+            "nothing to change; say what, as in `tidegate sources set NAME --staged-versions on`"
+        )
+    on = staged_versions is Switch.ON
+    with open_store(settings_for(data_dir)) as store, store.writing() as conn:
+        found = find_source(conn, source, client_id=within(conn, account))
+        changed = sources.stage_versions(conn, found.id, on)
+    how = "keeps versions apart until they are activated" if on else "loads new versions at once"
+    _say(changed, how, as_json=as_json)
 
 
 @app.command("delete", epilog="Example: `tidegate sources delete web_shop --yes`")

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0010"
+REVISION = "0011"
 """The newest migration; a store that says so is opened without importing Alembic."""
 
 metadata = MetaData(
@@ -117,6 +117,7 @@ sources = Table(
     Column("updated_at", Instant, nullable=False),
     Column("paused_at", Instant),
     Column("deleted_at", Instant),
+    Column("staged_versions", Boolean, nullable=False, server_default=false()),
     sqlite_autoincrement=True,
 )
 Index(

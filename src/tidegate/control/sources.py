@@ -19,6 +19,7 @@ from tidegate.errors import Conflict, InvalidName, Unknown
 class Source:
     """
     A source. `schema_name` never changes; `destination_id` is None for the account's default destination.
+    `staged_versions`: a new table version is kept apart until it is activated.
 
     Any `paused_at` means paused now, even one that lies ahead. Source: docs/specs/control.md, C4 to C8.
     """
@@ -32,6 +33,7 @@ class Source:
     updated_at: datetime
     paused_at: datetime | None
     deleted_at: datetime | None
+    staged_versions: bool
 
     @property
     def active(self) -> bool:
@@ -141,6 +143,17 @@ def pause(conn: Connection, source_id: int, at: datetime | None = None) -> Sourc
 def resume(conn: Connection, source_id: int) -> Source:
     """Take the source's requests again. Errors: Unknown."""
     return _noted(conn, "resumed", _change(conn, source_id, paused_at=None))
+
+
+def stage_versions(conn: Connection, source_id: int, on: bool) -> Source:
+    """Keep new table versions apart until they are activated, or no longer; from now on. Errors: Unknown."""
+    what = "keeps versions apart" if on else "loads versions at once"
+    return _noted(conn, what, _change(conn, source_id, staged_versions=on))
+
+
+def staged(conn: Connection) -> frozenset[int]:
+    """Return the sources that keep new table versions apart, deleted ones too."""
+    return frozenset(conn.execute(select(sources.c.id).where(sources.c.staged_versions)).scalars())
 
 
 def move(conn: Connection, source_id: int, destination_id: int | None) -> Source:
