@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tidegate.cli.accounts import within
 from tidegate.cli.context import open_store
 from tidegate.errors import Unknown
 
@@ -14,16 +15,19 @@ if TYPE_CHECKING:
     from tidegate.settings import Settings
 
 
-def chosen_source(conn: Connection, named: str | None, *, first_will_do: bool) -> Source:
+def chosen_source(
+    conn: Connection, named: str | None, *, first_will_do: bool, client_id: int | None = None
+) -> Source:
     """
     Return the source of this id, schema name or display name; without a name the only one.
 
-    Shape: `first_will_do` takes the oldest when there are several and none is named.
+    Shape: `first_will_do` takes the oldest when there are several and none is named; with `client_id`, what
+    other accounts have is as if there were none.
     Errors: Unknown lists the sources there are.
     """
     from tidegate.control import sources
 
-    known = sources.list_(conn)
+    known = sources.list_(conn, client_id)
     if named is None:
         fitting = known[:1] if first_will_do else known
     else:
@@ -37,14 +41,15 @@ def chosen_source(conn: Connection, named: str | None, *, first_will_do: bool) -
     )
 
 
-def chosen_warehouse(settings: Settings, named: str | None) -> tuple[str, str]:
+def chosen_warehouse(settings: Settings, named: str | None, *, account: int | None = None) -> tuple[str, str]:
     """
     Return the address of a source's destination, and the source's schema; without a name the oldest's.
 
     Errors: NotSetUp, Unknown.
     """
     with open_store(settings) as store, store.reading() as conn:
-        source = chosen_source(conn, named, first_will_do=True)
+        client_id = within(conn, account)
+        source = chosen_source(conn, named, first_will_do=True, client_id=client_id)
         return warehouse_url(conn, source), source.schema_name
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.accounts import AccountOption, chosen_account
-from tidegate.cli.context import AsJson, DataDir, open_store, print_json, settings_for
+from tidegate.cli.accounts import AccountOption, OnlyAccount, chosen_account, within
+from tidegate.cli.context import ID_MAX, AsJson, DataDir, open_store, print_json, settings_for
 from tidegate.cli.shown import as_json_object, print_table
 
 if TYPE_CHECKING:
@@ -19,7 +19,10 @@ app = typer.Typer(
 )
 
 IdArgument = Annotated[
-    int, typer.Argument(metavar="ID", help="Id of the destination, from `tidegate destinations list`.")
+    int,
+    typer.Argument(
+        min=1, max=ID_MAX, metavar="ID", help="Id of the destination, from `tidegate destinations list`."
+    ),
 ]
 Url = Annotated[str, typer.Argument(metavar="URL", help="Such as postgresql://user:password@host/database.")]
 NewUrl = Annotated[str | None, typer.Option("--url", help="Its new address.", show_default="as it was")]
@@ -28,12 +31,12 @@ NoCheck = Annotated[bool, typer.Option("--no-check", help="Do not connect before
 
 
 @app.command("list", epilog="Example: `tidegate destinations list --json`")
-def list_(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def list_(*, account: OnlyAccount = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the destinations; secrets in addresses are masked."""
     from tidegate.control import destinations
 
     with open_store(settings_for(data_dir)) as store, store.reading() as conn:
-        found = destinations.list_(conn)
+        found = destinations.list_(conn, within(conn, account))
     if as_json:
         print_json([as_json_object(each) for each in found])
         return
@@ -52,12 +55,18 @@ def list_(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 
 @app.command("show", epilog="Example: `tidegate destinations show 1`")
-def show(destination_id: IdArgument, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def show(
+    destination_id: IdArgument,
+    *,
+    account: OnlyAccount = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
     """Show one destination; secrets in its address are masked."""
     from tidegate.control import destinations
 
     with open_store(settings_for(data_dir)) as store, store.reading() as conn:
-        found = destinations.get(conn, destination_id)
+        found = destinations.get(conn, destination_id, client_id=within(conn, account))
     if as_json:
         print_json(as_json_object(found))
         return
@@ -96,6 +105,7 @@ def update(
     url: NewUrl = None,
     name: NewName = None,
     no_check: NoCheck = False,
+    account: OnlyAccount = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -106,7 +116,8 @@ def update(
         if url is not None and not no_check:
             _check(url)
         with store.writing() as conn:
-            changed = destinations.change(conn, destination_id, url=url, name=name)
+            own = destinations.get(conn, destination_id, client_id=within(conn, account))
+            changed = destinations.change(conn, own.id, url=url, name=name)
     _say(changed, "is changed", as_json=as_json)
 
 
@@ -115,6 +126,7 @@ def delete(
     destination_id: IdArgument,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    account: OnlyAccount = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -123,7 +135,7 @@ def delete(
 
     with open_store(settings_for(data_dir)) as store:
         with store.reading() as conn:
-            found = destinations.get(conn, destination_id)
+            found = destinations.get(conn, destination_id, client_id=within(conn, account))
         if not yes:
             typer.confirm(f"Delete destination {found.id} ({found.url})?", abort=True, err=True)
         with store.writing() as conn:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.accounts import AccountOption, chosen_account
+from tidegate.cli.accounts import AccountOption, OnlyAccount, chosen_account, within
 from tidegate.cli.context import AsJson, DataDir, err_console, open_store, print_json, settings_for
 from tidegate.cli.shown import as_json_object, print_table, when
 from tidegate.errors import InputInvalid
@@ -49,12 +49,12 @@ def create(
 
 
 @app.command("list", epilog="Example: `tidegate emails list --json`")
-def list_(*, account: AccountOption = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def list_(*, account: OnlyAccount = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the addresses; without an account, those of all."""
     from tidegate.control import emails
 
     with open_store(settings_for(data_dir)) as store, store.reading() as conn:
-        client_id = None if account is None else chosen_account(conn, account).client_id
+        client_id = within(conn, account)
         found = emails.list_(conn, client_id)
     if as_json:
         print_json([as_json_object(each) for each in found])
@@ -73,47 +73,57 @@ def list_(*, account: AccountOption = None, data_dir: DataDir = None, as_json: A
 
 
 @app.command("enable", epilog="Example: `tidegate emails enable 1`")
-def enable(email_id: IdArgument, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def enable(
+    email_id: IdArgument, *, account: OnlyAccount = None, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
     """Send mail to an address again."""
-    _switch(email_id, data_dir, enabled=True, as_json=as_json)
+    _switch(email_id, account, data_dir, enabled=True, as_json=as_json)
 
 
 @app.command("disable", epilog="Example: `tidegate emails disable 1`")
-def disable(email_id: IdArgument, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def disable(
+    email_id: IdArgument, *, account: OnlyAccount = None, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
     """Send no more mail to an address."""
-    _switch(email_id, data_dir, enabled=False, as_json=as_json)
+    _switch(email_id, account, data_dir, enabled=False, as_json=as_json)
 
 
 @app.command("delete", epilog="Example: `tidegate emails delete 1`")
-def delete(email_id: IdArgument, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def delete(
+    email_id: IdArgument, *, account: OnlyAccount = None, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
     """Remove an address."""
     from tidegate.control import emails
 
     with open_store(settings_for(data_dir)) as store, store.writing() as conn:
-        found = emails.delete(conn, email_id)
+        found = emails.delete(conn, email_id, client_id=within(conn, account))
     _say(found, "is removed", as_json=as_json)
 
 
 @app.command("test", epilog="Example: `tidegate emails test 1`, then `tidegate notifications mails`")
-def send_test(email_id: IdArgument, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def send_test(
+    email_id: IdArgument, *, account: OnlyAccount = None, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
     """Send a mail to an address to see whether it arrives; the running server does it at once."""
     from tidegate.control import emails, mails
 
     settings = settings_for(data_dir)
     with open_store(settings) as store, store.writing() as conn:
-        found = emails.get(conn, email_id)
+        found = emails.get(conn, email_id, client_id=within(conn, account))
         subject = settings.mail_subject_prefix + TEST_SUBJECT
         mails.enqueue(conn, found.client_id, [found.email_address], subject, TEST_BODY)
     _say(found, "gets a mail; `tidegate notifications mails` tells what became of it", as_json=as_json)
     _warn_without_server(settings)
 
 
-def _switch(email_id: int, data_dir: DataDir, *, enabled: bool, as_json: bool) -> None:
+def _switch(email_id: int, account: int | None, data_dir: DataDir, *, enabled: bool, as_json: bool) -> None:
     from tidegate.control import emails
     from tidegate.control.schema import now
 
     with open_store(settings_for(data_dir)) as store, store.writing() as conn:
-        changed = emails.set_disabled(conn, email_id, None if enabled else now())
+        changed = emails.set_disabled(
+            conn, email_id, None if enabled else now(), client_id=within(conn, account)
+        )
     _say(changed, "is enabled" if enabled else "is disabled", as_json=as_json)
 
 

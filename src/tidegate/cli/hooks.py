@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tidegate.cli.accounts import AccountOption, chosen_account
+from tidegate.cli.accounts import AccountOption, OnlyAccount, chosen_account, within
 from tidegate.cli.context import AsJson, DataDir, open_store, print_json, settings_for
 from tidegate.cli.shown import as_json_object, print_table, when
 from tidegate.errors import InputInvalid
@@ -64,12 +64,12 @@ def create(
 
 
 @app.command("list", epilog="Example: `tidegate hooks list --json`")
-def list_(*, account: AccountOption = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def list_(*, account: OnlyAccount = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the hooks, each with what became of its last call; without an account, those of all."""
     from tidegate.control import deliveries, hooks
 
     with open_store(settings_for(data_dir)) as store, store.reading() as conn:
-        client_id = None if account is None else chosen_account(conn, account).client_id
+        client_id = within(conn, account)
         found = [
             (each, _last(deliveries.latest(conn, 1, hook_id=each.id)))
             for each in hooks.list_(conn, client_id)
@@ -92,34 +92,43 @@ def list_(*, account: AccountOption = None, data_dir: DataDir = None, as_json: A
 
 
 @app.command("enable", epilog="Example: `tidegate hooks enable 1`")
-def enable(hook_id: IdArgument, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def enable(
+    hook_id: IdArgument, *, account: OnlyAccount = None, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
     """Call a hook again, from the next load on."""
-    _switch(hook_id, data_dir, enabled=True, as_json=as_json)
+    _switch(hook_id, account, data_dir, enabled=True, as_json=as_json)
 
 
 @app.command("disable", epilog="Example: `tidegate hooks disable 1`")
-def disable(hook_id: IdArgument, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def disable(
+    hook_id: IdArgument, *, account: OnlyAccount = None, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
     """Call a hook no more; calls that wait are dropped."""
-    _switch(hook_id, data_dir, enabled=False, as_json=as_json)
+    _switch(hook_id, account, data_dir, enabled=False, as_json=as_json)
 
 
 @app.command("delete", epilog="Example: `tidegate hooks delete 1`")
-def delete(hook_id: IdArgument, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def delete(
+    hook_id: IdArgument, *, account: OnlyAccount = None, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
     """Delete a hook, with its secret and what is known of its calls."""
     from tidegate.control import hooks
 
     with open_store(settings_for(data_dir)) as store, store.writing() as conn:
-        found = hooks.delete(conn, hook_id)
+        found = hooks.delete(conn, hook_id, client_id=within(conn, account))
     _say(found, "is deleted", as_json=as_json)
 
 
 @app.command("secret", epilog="Example: `tidegate hooks secret 1`")
-def secret(hook_id: IdArgument, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def secret(
+    hook_id: IdArgument, *, account: OnlyAccount = None, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
     """Give a hook another secret and show it, this once; calls are signed with it from now on."""
     from tidegate.control import hooks
 
     with open_store(settings_for(data_dir)) as store, store.writing() as conn:
-        changed, new = hooks.renew_secret(conn, hook_id)
+        own = hooks.get(conn, hook_id, client_id=within(conn, account))
+        changed, new = hooks.renew_secret(conn, own.id)
     if as_json:
         print_json(as_json_object(changed) | {"signing_secret": new})
         return
@@ -128,12 +137,14 @@ def secret(hook_id: IdArgument, *, data_dir: DataDir = None, as_json: AsJson = F
 
 
 @app.command("test", epilog="Example: `tidegate hooks test 1`, then `tidegate hooks deliveries --hook 1`")
-def send_test(hook_id: IdArgument, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def send_test(
+    hook_id: IdArgument, *, account: OnlyAccount = None, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
     """Have a hook called once as after a load of no rows; the running server does it at once."""
     from tidegate.control import deliveries, hooks
 
     with open_store(settings_for(data_dir)) as store, store.writing() as conn:
-        hook = hooks.get(conn, hook_id)
+        hook = hooks.get(conn, hook_id, client_id=within(conn, account))
         if hook.disabled_at is not None:
             raise InputInvalid(f"hook {hook.id} is disabled; enable it first")
         made = deliveries.enqueue_test(conn, hook)
@@ -148,6 +159,7 @@ def deliveries_(
     *,
     hook: HookOption = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most deliveries to show.")] = 20,
+    account: OnlyAccount = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -155,7 +167,7 @@ def deliveries_(
     from tidegate.control import deliveries
 
     with open_store(settings_for(data_dir)) as store, store.reading() as conn:
-        found = deliveries.latest(conn, limit, hook_id=hook)
+        found = deliveries.latest(conn, limit, hook_id=hook, client_id=within(conn, account))
     if as_json:
         print_json([_delivery_object(each) for each in found])
         return
@@ -175,11 +187,11 @@ def deliveries_(
     print_table(("id", "made", "hook", "table", "state", "attempts", "status", "error"), rows)
 
 
-def _switch(hook_id: int, data_dir: DataDir, *, enabled: bool, as_json: bool) -> None:
+def _switch(hook_id: int, account: int | None, data_dir: DataDir, *, enabled: bool, as_json: bool) -> None:
     from tidegate.control import hooks
 
     with open_store(settings_for(data_dir)) as store, store.writing() as conn:
-        changed = hooks.enable(conn, hook_id, enabled=enabled)
+        changed = hooks.enable(conn, hook_id, enabled=enabled, client_id=within(conn, account))
     _say(changed, "is enabled" if enabled else "is disabled", as_json=as_json)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tidegate.cli.accounts import OnlyAccount, within
 from tidegate.cli.choosing import chosen_source
 from tidegate.cli.context import AsJson, DataDir, open_store, print_json, settings_for
 from tidegate.cli.shown import as_json_object, print_table, when
@@ -46,11 +47,12 @@ def loads(
         str | None, typer.Option(help="Loads of this table only, by its name as sent.", show_default="all")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=20_000, help="Most loads to show.")] = 20,
+    account: OnlyAccount = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what the last loads did: when, which table, how many rows and rejected records."""
-    names, reports = _look(settings_for(data_dir), source, table, limit)
+    names, reports = _look(settings_for(data_dir), source, table, limit, account)
     if as_json:
         print_json([as_json_object(each) | {"source": names[each.source_id]} for each in reports])
         return
@@ -84,12 +86,16 @@ def _note(report: LoadReport) -> str:
 
 
 def _look(
-    settings: Settings, named: str | None, table_name: str | None, limit: int
+    settings: Settings, named: str | None, table_name: str | None, limit: int, account: int | None
 ) -> tuple[Mapping[int, str], Sequence[LoadReport]]:
     """Return the schema name of each source, and the reports asked for."""
     from tidegate.control import loads, sources
 
     with open_store(settings) as store, store.reading() as conn:
-        names = {each.id: each.schema_name for each in sources.list_(conn, deleted=True)}
-        source_id = None if named is None else chosen_source(conn, named, first_will_do=False).id
-        return names, loads.latest(conn, limit, source_id=source_id, table_name=table_name)
+        client_id = within(conn, account)
+        names = {each.id: each.schema_name for each in sources.list_(conn, client_id, deleted=True)}
+        source_id = None
+        if named is not None:
+            source_id = chosen_source(conn, named, first_will_do=False, client_id=client_id).id
+        found = loads.latest(conn, limit, client_id=client_id, source_id=source_id, table_name=table_name)
+        return names, found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from tidegate.cli.accounts import within
 from tidegate.cli.choosing import chosen_source
 from tidegate.cli.context import server_file
 from tidegate.errors import ServerUnreachable, Unknown
@@ -33,12 +34,13 @@ class LocalToken:
     """
     Makes short-lived tokens for one source, one after the other, and takes back the last.
 
-    Shape: `source` as people name it; None for the only one.
+    Shape: `source` as people name it; None for the only one, of that account alone.
     """
 
-    def __init__(self, store: Store, source: str | None) -> None:
+    def __init__(self, store: Store, source: str | None, account: int | None = None) -> None:
         self._store = store
         self._source = source
+        self._account = account
         self._token_id: int | None = None
 
     def __call__(self) -> str:
@@ -47,7 +49,8 @@ class LocalToken:
 
         self.close()
         with self._store.writing() as conn:
-            source = chosen_source(conn, self._source, first_will_do=False)
+            client_id = within(conn, self._account)
+            source = chosen_source(conn, self._source, first_will_do=False, client_id=client_id)
             token, secret = tokens.create_local(conn, source.id)
         self._token_id = token.id
         return secret

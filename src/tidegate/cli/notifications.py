@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tidegate.cli.accounts import AccountOption, chosen_account
+from tidegate.cli.accounts import OnlyAccount, within
 from tidegate.cli.context import AsJson, DataDir, open_store, print_json, settings_for
 from tidegate.cli.shown import as_json_object, print_table, when
 
@@ -22,7 +22,7 @@ def list_(
     everything: Annotated[
         bool, typer.Option("--all", help="Also those dismissed, and those whose cause is gone.")
     ] = False,
-    account: AccountOption = None,
+    account: OnlyAccount = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -30,7 +30,7 @@ def list_(
     from tidegate.control import notifications
 
     with open_store(settings_for(data_dir)) as store, store.reading() as conn:
-        client_id = None if account is None else chosen_account(conn, account).client_id
+        client_id = within(conn, account)
         found = notifications.list_(conn, client_id, everything=everything)
     if as_json:
         print_json([_object(each) for each in found])
@@ -57,6 +57,7 @@ def dismiss(
         int, typer.Argument(metavar="ID", help="Id of the notification, from `tidegate notifications list`.")
     ],
     *,
+    account: OnlyAccount = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -64,7 +65,7 @@ def dismiss(
     from tidegate.control import notifications
 
     with open_store(settings_for(data_dir)) as store, store.writing() as conn:
-        found = notifications.dismiss(conn, notification_id)
+        found = notifications.dismiss(conn, notification_id, client_id=within(conn, account))
     if as_json:
         print_json(_object(found))
     else:
@@ -75,7 +76,7 @@ def dismiss(
 def mails_(
     *,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most mails to show.")] = 20,
-    account: AccountOption = None,
+    account: OnlyAccount = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -83,7 +84,7 @@ def mails_(
     from tidegate.control import mails
 
     with open_store(settings_for(data_dir)) as store, store.reading() as conn:
-        client_id = None if account is None else chosen_account(conn, account).client_id
+        client_id = within(conn, account)
         found = mails.latest(conn, limit, client_id=client_id)
     if as_json:
         print_json([as_json_object(each) for each in found])

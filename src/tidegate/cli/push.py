@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tidegate.cli.accounts import OnlyAccount
 from tidegate.cli.context import AsJson, DataDir, err_console, open_store, print_json, settings_for
 from tidegate.cli.local_access import LocalToken, local_url
 from tidegate.errors import InputInvalid, PushRefused, ServerUnreachable
@@ -75,6 +76,7 @@ def push(
         str | None, typer.Option(help="Source (id or name) to send as; default: the only one.")
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, max=20_000, help="Most records in one request.")] = 20_000,
+    account: OnlyAccount = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -89,7 +91,9 @@ def push(
         rows = stack.enter_context(
             open_rows(path, sys.stdin.buffer, kind=Format(kind) if kind else None, texts_only=texts_only)
         )
-        base_url, access_token = stack.enter_context(_server(settings_for(data_dir), url, token, source))
+        base_url, access_token = stack.enter_context(
+            _server(settings_for(data_dir), url, token, source, account)
+        )
         client = stack.enter_context(
             Client(base_url, access_token, records_max=batch_size, on_wait=_say_waiting())
         )
@@ -208,13 +212,13 @@ _ELSEWHERE = ", or give --url and --token"
 
 @contextmanager
 def _server(
-    settings: Settings, url: str | None, token: str | None, source: str | None
+    settings: Settings, url: str | None, token: str | None, source: str | None, account: int | None
 ) -> Iterator[tuple[str, str | Callable[[], str]]]:
     """Yield the base URL, and a token or a maker of tokens; what was made is revoked at the end."""
     if token is not None:
-        if source is not None:
+        if source is not None or account is not None:
             raise InputInvalid(
-                "an access token already belongs to a source; give --source or --token, not both"
+                "an access token already belongs to a source; give --source and --account, or --token"
             )
         yield url or local_url(settings, otherwise=_ELSEWHERE), token
         return
@@ -223,5 +227,5 @@ def _server(
         raise InputInvalid(
             "--url needs --token, or TIDEGATE_ACCESS_TOKEN, with an access token of that server"
         )
-    with open_store(settings) as store, closing(LocalToken(store, source)) as local:
+    with open_store(settings) as store, closing(LocalToken(store, source, account)) as local:
         yield local_url(settings, otherwise=_ELSEWHERE), local

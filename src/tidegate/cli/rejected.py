@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tidegate.cli.accounts import OnlyAccount
 from tidegate.cli.context import AsJson, DataDir, err_console, open_store, print_json, settings_for
 from tidegate.cli.local_access import LocalToken, local_url
 from tidegate.cli.rejected_rows import RejectedRow, Wanted, read_rejected
@@ -52,12 +53,15 @@ def list_(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="Most records to show.")] = 50,
     marked: Annotated[bool, typer.Option("--marked", help="Show replayed and discarded ones too.")] = False,
+    account: OnlyAccount = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """List rejected records that were neither replayed nor discarded, newest first."""
     settings = settings_for(data_dir)
-    wanted = Wanted(source=source, table_name=table, reason=reason, limit=limit, marked=marked)
+    wanted = Wanted(
+        account=account, source=source, table_name=table, reason=reason, limit=limit, marked=marked
+    )
     with open_store(settings) as store:
         found = list(read_rejected(settings, store, wanted))
     if as_json:
@@ -83,13 +87,14 @@ def list_(
 def show(
     record_id: Annotated[str, typer.Argument(metavar="ID", help="Id from `tidegate rejected list`.")],
     *,
+    account: OnlyAccount = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show one rejected record whole, as the request that would be sent again."""
     settings = settings_for(data_dir)
     with open_store(settings) as store:
-        found = _named(list(read_rejected(settings, store, _by_id([record_id]))), [record_id])[0]
+        found = _named(list(read_rejected(settings, store, _by_id([record_id], account))), [record_id])[0]
     if as_json:
         print_json(_object(found) | {"message": found.message})
         return
@@ -120,6 +125,7 @@ def replay(
     everything: Annotated[
         bool, typer.Option("--all", help="All that were neither replayed nor discarded.")
     ] = False,
+    account: OnlyAccount = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -136,7 +142,11 @@ def replay(
         )
     settings = settings_for(data_dir)
     base_url = local_url(settings)
-    wanted = _by_id(ids) if ids else Wanted(source=source, table_name=table, oldest_first=True, messages=True)
+    wanted = (
+        _by_id(ids, account)
+        if ids
+        else Wanted(account=account, source=source, table_name=table, oldest_first=True, messages=True)
+    )
     with open_store(settings) as store, closing(_Replaying(store, base_url)) as replaying:
         rows: Iterable[RejectedRow] = read_rejected(settings, store, wanted)
         done = replaying.run(_named(list(rows), ids) if ids else rows)
@@ -154,13 +164,15 @@ def replay(
 
 
 @app.command("discard", epilog="Example: `tidegate rejected discard 1204.7 1204.8`")
-def discard(ids: Ids, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def discard(
+    ids: Ids, *, account: OnlyAccount = None, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
     """Put rejected records aside: they are not listed and not replayed with others; nothing is deleted."""
     from tidegate.control import rejected
 
     settings = settings_for(data_dir)
     with open_store(settings) as store:
-        found = _named(list(read_rejected(settings, store, _by_id(ids, messages=False))), ids)
+        found = _named(list(read_rejected(settings, store, _by_id(ids, account, messages=False))), ids)
         with store.writing() as conn:
             rejected.mark(conn, [each.at for each in found], rejected.State.DISCARDED, "rejected discard")
     if as_json:
@@ -278,8 +290,8 @@ def _words(answer: Answer) -> str:
 # --- What was asked for, and how it looks ------------------------------------------------------------------
 
 
-def _by_id(ids: Sequence[str], *, messages: bool = True) -> Wanted:
-    return Wanted(ids=ids, marked=True, oldest_first=True, messages=messages)
+def _by_id(ids: Sequence[str], account: int | None, *, messages: bool = True) -> Wanted:
+    return Wanted(account=account, ids=ids, marked=True, oldest_first=True, messages=messages)
 
 
 def _named(found: list[RejectedRow], ids: Sequence[str]) -> list[RejectedRow]:

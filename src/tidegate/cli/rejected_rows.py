@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from tidegate.cli.accounts import within
 from tidegate.cli.choosing import chosen_source, warehouse_url
 from tidegate.cli.context import look_into_journal
 from tidegate.errors import InputInvalid
@@ -59,11 +60,12 @@ class RejectedRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """
-    Which records are asked for. Shape: None for any.
+    Which records are asked for, in that account alone. Shape: None for any.
 
     `reason` is a part of the reason, in any case; `limit` the most records, the newest, None for all.
     """
 
+    account: int | None = None
     source: str | None = None
     table_name: str | None = None
     reason: str | None = None
@@ -83,7 +85,7 @@ def read_rejected(settings: Settings, store: Store, wanted: Wanted) -> Iterator[
     from tidegate.control import rejected
 
     with store.reading() as conn:
-        warehouses = _warehouses(conn, wanted.source)
+        warehouses = _warehouses(conn, wanted.source, within(conn, wanted.account))
         marks = rejected.marks(conn)
     here = _journal_id(settings)
     places = None if wanted.ids is None else [_place(each, here) for each in wanted.ids]
@@ -124,11 +126,16 @@ def _place(text: str, here: str) -> Place:
     return found[1] or here, int(found[2]), int(found[3])
 
 
-def _warehouses(conn: Connection, named: str | None) -> Mapping[str, dict[str, Source]]:
+def _warehouses(
+    conn: Connection, named: str | None, client_id: int | None
+) -> Mapping[str, dict[str, Source]]:
     """Return the sources to look at, by the address of their warehouse and their schema."""
     from tidegate.control import sources
 
-    known = sources.list_(conn) if named is None else [chosen_source(conn, named, first_will_do=False)]
+    if named is None:
+        known = sources.list_(conn, client_id)
+    else:
+        known = [chosen_source(conn, named, first_will_do=False, client_id=client_id)]
     found: dict[str, dict[str, Source]] = {}
     for each in known:
         found.setdefault(warehouse_url(conn, each), {})[each.schema_name] = each

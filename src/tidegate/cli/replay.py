@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tidegate.cli.accounts import OnlyAccount, within
 from tidegate.cli.choosing import chosen_source, warehouse_url
 from tidegate.cli.context import (
     AsJson,
@@ -72,6 +73,7 @@ def replay(
     resume: Annotated[
         str | None, typer.Option(metavar="REPLAY_ID", help="Go on with a replay that was cut short.")
     ] = None,
+    account: OnlyAccount = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -86,7 +88,7 @@ def replay(
     since_ms, until_ms = _instant_ms("--since", since), _instant_ms("--until", until)
     where, destination = shown(to), connect(to)
     with open_store(settings) as store, store.reading() as conn:
-        chosen = chosen_source(conn, source, first_will_do=False)
+        chosen = chosen_source(conn, source, first_will_do=False, client_id=within(conn, account))
         own_url = warehouse_url(conn, chosen)
     if own_url == to:
         raise _same(chosen.schema_name, where)

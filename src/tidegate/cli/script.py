@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from tidegate.cli.accounts import OnlyAccount, within
 from tidegate.cli.context import AsJson, DataDir, open_store, print_json, settings_for
 from tidegate.cli.local_access import local_url
 from tidegate.cli.sources import find_source
@@ -58,6 +59,7 @@ def script(
     access_token: Annotated[
         str | None, typer.Option(help="A token of the source.", show_default="a new one is made")
     ] = None,
+    account: OnlyAccount = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -67,7 +69,7 @@ def script(
     settings = settings_for(data_dir)
     base_url = (url or local_url(settings, otherwise=", or give --url")).rstrip("/")
     with open_store(settings) as store, store.writing() as conn:
-        owner = find_source(conn, source)
+        owner = find_source(conn, source, client_id=within(conn, account))
         secret = access_token or tokens.create(conn, owner.id)[1]
     text = filled(lang, base_url, owner.client_id, secret, table)
     if as_json:

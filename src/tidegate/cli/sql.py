@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tidegate.cli.accounts import OnlyAccount
 from tidegate.cli.choosing import chosen_warehouse
 from tidegate.cli.context import AsJson, DataDir, console, err_console, settings_for
 from tidegate.errors import InputInvalid, QueryFailed
@@ -66,13 +67,14 @@ def sql(
         float,
         typer.Option("--wait", metavar="SECONDS", min=0, help="Longest wait while loads have the warehouse."),
     ] = 10.0,
+    account: OnlyAccount = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask the warehouse of a source, also while the server runs."""
     if shape not in (None, *Shape):
         raise InputInvalid(f"--format is {shape!r}; it must be one of {', '.join(Shape)}")
-    url, schema_name = chosen_warehouse(settings_for(data_dir), source)
+    url, schema_name = chosen_warehouse(settings_for(data_dir), source, account=account)
     text = sys.stdin.read() if query == "-" else query
     from tidegate.destinations import connect
 

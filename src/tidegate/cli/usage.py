@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tidegate.cli.accounts import OnlyAccount, within
 from tidegate.cli.context import AsJson, DataDir, open_store, print_json, settings_for
 from tidegate.cli.shown import as_json_object, print_table
 from tidegate.cli.sources import find_source
@@ -34,6 +35,7 @@ def usage(
         typer.Option(help="Rows of this source (id or schema name) only.", show_default="all sources"),
     ] = None,
     days: Annotated[int, typer.Option(min=1, max=36_500, help="How many days to show, today included.")] = 30,
+    account: OnlyAccount = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -42,9 +44,11 @@ def usage(
 
     since = (datetime.now(UTC) - timedelta(days=days - 1)).date()
     with open_store(settings_for(data_dir)) as store, store.reading() as conn:
-        names = {each.id: each.schema_name for each in sources.list_(conn, deleted=True)}
-        source_id = None if source is None else find_source(conn, source).id
-        found = usage.list_(conn, since=since, source_id=source_id)
+        client_id = within(conn, account)
+        names = {each.id: each.schema_name for each in sources.list_(conn, client_id, deleted=True)}
+        source_id = None if source is None else find_source(conn, source, client_id=client_id).id
+        every = usage.list_(conn, since=since, source_id=source_id)
+        found = [each for each in every if each.source_id in names]
     if as_json:
         print_json([as_json_object(each) | {"source": names[each.source_id]} for each in found])
         return

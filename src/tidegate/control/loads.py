@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from tidegate.control import usage
-from tidegate.control.schema import loads
+from tidegate.control.schema import loads, sources
 from tidegate.tables.reports import Bookmark, SubtableReport
 
 KEPT_MAX = 10_000
@@ -79,10 +79,18 @@ def add(conn: Connection, reports: Sequence[LoadReport]) -> None:
 
 
 def latest(
-    conn: Connection, limit: int, *, source_id: int | None = None, table_name: str | None = None
+    conn: Connection,
+    limit: int,
+    *,
+    client_id: int | None = None,
+    source_id: int | None = None,
+    table_name: str | None = None,
 ) -> Sequence[LoadReport]:
-    """Return the newest reports, newest first, at most `limit`, of that source and that table alone."""
+    """Return the newest reports, newest first, at most `limit`, of that account, source and table alone."""
     query = select(*_KEPT).order_by(loads.c.id.desc()).limit(limit)
+    if client_id is not None:
+        own = select(sources.c.id).where(sources.c.client_id == client_id)
+        query = query.where(loads.c.source_id.in_(own))
     if source_id is not None:
         query = query.where(loads.c.source_id == source_id)
     if table_name is not None:
