@@ -273,7 +273,9 @@ class Lane:
         )
         assigned = self._ledger.assigned()
         sources = {
-            source_id: Source(source_id=source_id, schema_name=each.schema_name)
+            source_id: Source(
+                source_id=source_id, schema_name=each.schema_name, staged_versions=each.staged_versions
+            )
             for source_id, each in assigned.items()
         }
         entries = [

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from tidegate.control import assignments, deliveries, destinations, grant_changes, loads, rejected
+from tidegate.control import assignments, deliveries, destinations, grant_changes, loads, rejected, sources
 from tidegate.control.loads import LoadReport
 from tidegate.control.schema import from_ms
 from tidegate.control.store import Store
@@ -110,7 +110,11 @@ class StoreLedger:
         ]
         if moved:
             raise LoadConflict(f"source {moved[0]} was moved to another destination; the loader starts anew")
-        return self._spans(conn)
+        staged = sources.staged(conn)
+        return {
+            source_id: replace(each, staged_versions=source_id in staged)
+            for source_id, each in self._spans(conn).items()
+        }
 
     def _spans(self, conn: Connection) -> Mapping[int, Assigned]:
         spans: dict[int, list[tuple[int, int | None]]] = defaultdict(list)

@@ -30,10 +30,11 @@ TableKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where a source's tables stand."""
+    """Where a source's tables stand. `staged_versions`: new versions are kept apart until activated."""
 
     source_id: int
     schema_name: str
+    staged_versions: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +124,8 @@ class _Attempt:
         held = dict(self._held)
         rejected: list[WholeRecord] = []
         for source_id, arrivals in self._arrivals.items():
-            schema_name = self._sources[source_id].schema_name
+            source = self._sources[source_id]
+            schema_name = source.schema_name
             prepared = prepare(
                 schema_name,
                 chosen(arrivals, partial(self._takes, schema_name)),
@@ -132,6 +134,7 @@ class _Attempt:
                 batched_at_ms=self._load.batched_at_ms,
                 new_uuids=new_uuids,
                 refused=self.refused if refused is None else refused,
+                staged=source.staged_versions,
             )
             for table_name, reason in prepared.held.items():
                 held[self._key(schema_name, table_name)] = self._holding(schema_name, table_name, reason)

@@ -63,10 +63,12 @@ class Assigned:
     What of a source loads into a destination: the entries in any of these spans.
 
     Shape: `spans` are pairs of positions, behind the first up to the second (None: on and on).
+    `staged_versions`: new table versions are kept apart until they are activated.
     """
 
     schema_name: str
     spans: tuple[tuple[int, int | None], ...]
+    staged_versions: bool = False
 
     def takes(self, position: int) -> bool:
         """Tell whether an entry of the source at a position loads there."""
