@@ -14,8 +14,9 @@ from tidegate.tables.capabilities import Capabilities
 from tidegate.tables.frames import Frame, clashes, merged
 from tidegate.tables.model import Column, Table, Type
 from tidegate.tables.naming import identity, name_path, split_name
-from tidegate.tables.opening import Path, Scalars
+from tidegate.tables.opening import Path
 from tidegate.tables.reading import Reading, Runs, read_column
+from tidegate.tables.scalars import Scalars
 from tidegate.tables.scales import Refused
 
 
@@ -106,12 +107,11 @@ def read_slot(slot: Slot, frame: Frame, capabilities: Capabilities, *, is_key: b
     held = [column for column in (slot.existing, *slot.splits.values()) if column is not None]
     scale = next((column.scale for column in held if column.type is Type.DECIMAL), None)
     return read_column(
-        slot.scalars.values,
+        slot.scalars,
         _runs(slot, frame),
         slot.name,
         capabilities.decimal_scale_min if scale is None else scale,
         capabilities,
-        slot.scalars.kinds,
         is_key=is_key,
     )
 

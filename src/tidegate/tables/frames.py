@@ -13,8 +13,9 @@ from tidegate.records import Record
 from tidegate.tables import reasons
 from tidegate.tables.capabilities import Capabilities
 from tidegate.tables.naming import identity, name_array, subtable_name
-from tidegate.tables.opening import Opened, Path, Values, has_path, open_array, open_records
+from tidegate.tables.opening import Opened, Path, has_path, open_array, open_records
 from tidegate.tables.rows import Schema
+from tidegate.tables.scalars import Values
 from tidegate.tables.scales import Refused
 
 

@@ -245,10 +245,14 @@ def _sound(load: _Load, table: Table | None, arrivals: Sequence[Arrival]) -> lis
     A new table has the keys of its first record; batches with others are rejected.
     """
     sound: list[Arrival] = []
+    known: dict[tuple[str, ...], frozenset[str]] = {}  # thousands of batches come with the same key names
     keys = None if table is None else key_identities(table.key_columns, load.capabilities)
     for arrival in arrivals:
         kept = _without_refused(load, arrival)
-        incoming = key_identities(kept.batch.key_names, load.capabilities)
+        names = kept.batch.key_names
+        if names not in known:
+            known[names] = key_identities(names, load.capabilities)
+        incoming = known[names]
         keys = incoming if keys is None and kept.batch.data else keys
         if not kept.batch.data or incoming == keys:
             sound.append(kept)

@@ -24,6 +24,7 @@ from tidegate.tables.branches import Branch, Branches
 from tidegate.tables.canonical import canonical_value, decimal_of
 from tidegate.tables.capabilities import Capabilities
 from tidegate.tables.model import Type
+from tidegate.tables.scalars import NOT_NATIVE, Scalars, Values
 from tidegate.tables.scales import Refused, decimal_array
 
 TIMESTAMP = pa.timestamp("us", "UTC")
@@ -35,9 +36,6 @@ ARROW_TYPES = {
     Type.STRING: pa.string(),
 }
 """Decimals are not here: their type has a scale."""
-
-_NOT_NATIVE = (pa.ArrowException, OverflowError, UnicodeEncodeError, ValueError, TypeError)
-"""What Arrow raises for a value it cannot take; the value is then looked at on its own."""
 
 _TEXT_BRANCHES = {Branch.INSTANT, Branch.DECIMAL_TEXT, Branch.DATE, Branch.STRING}
 _NUMBER_BRANCHES = {Branch.INTEGER, Branch.NUMBER, Branch.DECIMAL}
@@ -67,12 +65,11 @@ Runs = Sequence[tuple[Branches, int]]
 
 
 def read_column(
-    values: list[Any],
+    values: Values | Scalars,
     runs: Runs,
     name: str,
     scale: int,
     capabilities: Capabilities,
-    kinds: set[type] | None = None,
     *,
     is_key: bool = False,
 ) -> Reading:
@@ -80,25 +77,26 @@ def read_column(
     Read one field's values.
 
     Shape: values in order, None for null or absent; `name` its column, for reasons; `scale` the digits after
-    the point its decimal column has now, or would start with; `kinds` the Python types of the values, where
-    they are known. A key's text is refused rather than shortened, lest two keys become one.
+    the point its decimal column has now, or would start with. A key's text is refused
+    rather than shortened, lest two keys become one.
     """
+    scalars = values if isinstance(values, Scalars) else Scalars(values, set(map(type, values)))
     branches = runs[0][0] if len({each for each, _ in runs}) == 1 else None
     if branches is not None:
-        kinds = (set(map(type, values)) if kinds is None else kinds) - {NoneType}
+        kinds = scalars.kinds - {NoneType}
         if not kinds:
             return Reading(arrays={}, refused={})
         native = _native(kinds, branches)
         try:
-            reading = native(values, scale, capabilities) if native is not None else None
-        except _NOT_NATIVE:
+            reading = native(scalars, scale, capabilities) if native is not None else None
+        except NOT_NATIVE:
             reading = None
         if reading is not None:
             return reading
-    return read_by_value(values, runs, name, scale, capabilities, is_key=is_key)
+    return read_by_value(scalars.values, runs, name, scale, capabilities, is_key=is_key)
 
 
-_Native = Callable[[list[Any], int, Capabilities], "Reading | None"]
+_Native = Callable[[Scalars, int, Capabilities], "Reading | None"]
 
 
 def _native(kinds: set[type], branches: Branches) -> _Native | None:
@@ -122,34 +120,34 @@ def _first(branches: Branches, relevant: Collection[Branch]) -> Branch | None:
     return next((branch for branch in branches if branch in relevant), None)
 
 
-def _integers(values: list[Any], _scale: int, capabilities: Capabilities) -> Reading | None:
-    array = pa.array(values, pa.int64())
+def _integers(scalars: Scalars, _scale: int, capabilities: Capabilities) -> Reading | None:
+    array = scalars.array(pa.int64())
     if not _within(array, capabilities.integer_min, capabilities.integer_max):
         return None
     return Reading(arrays={Type.INTEGER: array}, refused={})
 
 
-def _doubles(values: list[Any], _scale: int, _capabilities: Capabilities) -> Reading | None:
-    return Reading(arrays={Type.DOUBLE: pa.array(values, pa.float64())}, refused={})
+def _doubles(scalars: Scalars, _scale: int, _capabilities: Capabilities) -> Reading | None:
+    return Reading(arrays={Type.DOUBLE: scalars.array(pa.float64())}, refused={})
 
 
-def _booleans(values: list[Any], _scale: int, _capabilities: Capabilities) -> Reading | None:
-    return Reading(arrays={Type.BOOLEAN: pa.array(values, pa.bool_())}, refused={})
+def _booleans(scalars: Scalars, _scale: int, _capabilities: Capabilities) -> Reading | None:
+    return Reading(arrays={Type.BOOLEAN: scalars.array(pa.bool_())}, refused={})
 
 
-def _strings(values: list[Any], _scale: int, capabilities: Capabilities) -> Reading | None:
-    array = pa.array(values, pa.string())
+def _strings(scalars: Scalars, _scale: int, capabilities: Capabilities) -> Reading | None:
+    array = scalars.array(pa.string())
     if not capabilities.keeps_nul_in_text and pc.any(pc.match_substring(array, "\0")).as_py():
         return None
     return Reading(arrays={Type.STRING: array}, refused={})
 
 
-def _instants(values: list[Any], _scale: int, capabilities: Capabilities) -> Reading | None:
-    texts = pa.array(values, pa.string())
+def _instants(scalars: Scalars, _scale: int, capabilities: Capabilities) -> Reading | None:
+    texts = scalars.array(pa.string())
     # Arrow also reads texts without seconds, which are no instants here; those have no colon in that place.
     if pc.all(pc.equal(pc.utf8_slice_codeunits(texts, 16, 17), ":")).as_py() is False:
         return None
-    array = _parsed(texts, next(value for value in values if value is not None))
+    array = _parsed(texts, texts[texts.is_valid().index(True).as_py()].as_py())
     least, most = _YEARS_US
     if not _within(
         array.cast(pa.int64()),
@@ -174,7 +172,8 @@ def _parsed(texts: pa.Array, sample: str) -> pa.Array:
     return array.cast(TIMESTAMP)
 
 
-def _decimals(values: list[Any], scale: int, capabilities: Capabilities) -> Reading | None:
+def _decimals(scalars: Scalars, scale: int, capabilities: Capabilities) -> Reading | None:
+    values = scalars.values
     exact = [None if value is None else decimal_of(value) for value in values]
     if exact.count(None) != values.count(None):
         return None

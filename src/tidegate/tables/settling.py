@@ -162,7 +162,7 @@ def _missing_keys(target: Target, slots: Mapping[str, Slot], count: int) -> Refu
         slot = slots.get(key)
         if slot is None:
             refused |= dict.fromkeys(range(count), reasons.key_missing(name))
-        elif None in slot.scalars.values:
+        elif slot.scalars.has_nulls():
             rows = (row for row, value in enumerate(slot.scalars.values) if value is None)
             refused |= dict.fromkeys(rows, reasons.key_missing(slot.name))
     return refused
