@@ -36,7 +36,12 @@ def mail_server(url: str) -> MailServer:
     except ValueError as exc:
         raise SettingInvalid("smtp_url", "***", wanted, "the settings") from exc
     plain = parse_qs(parts.query).get("tls") == ["none"]
-    if parts.scheme not in PORTS or not parts.hostname or (parts.query and not plain):
+    if (
+        parts.scheme not in PORTS
+        or not parts.hostname
+        or (parts.query and not plain)
+        or (plain and parts.scheme != "smtp")
+    ):
         raise SettingInvalid("smtp_url", "***", wanted, "the settings")
     found = MailServer(
         host=parts.hostname,
