@@ -105,6 +105,58 @@ def test_a_schema_of_itself_ends() -> None:
     assert (Branch.INTEGER,) == branches(schema)
 
 
+PRICED = {"definitions": {"price": {"type": ["number", "null"], "multipleOf": 0.01}, "at": INSTANT}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "kind"),
+    [
+        ({"$ref": "#/definitions/price"}, 1, Type.DECIMAL),
+        ({"$ref": "#/definitions/price", "type": "integer"}, 1, Type.DECIMAL),
+        ({"anyOf": [{"type": "null"}, {"$ref": "#/definitions/at"}]}, "2026-01-13T00:00:00Z", Type.TIMESTAMP),
+        ({"allOf": [{"type": "string"}, {"format": "date-time"}]}, "2026-01-13T00:00:00Z", Type.TIMESTAMP),
+        ({"allOf": [{"type": ["number", "null"]}], "type": ["null", "integer", "number"]}, 1, Type.DOUBLE),
+        ({"allOf": [{"$ref": "#/definitions/price"}, {"minimum": 0}]}, 1, Type.DECIMAL),
+        ({"$ref": "#/properties/a"}, "2026-01-13T00:00:00Z", Type.STRING),
+        ({"allOf": [{"$ref": "#/properties/a"}]}, 1.5, Type.DOUBLE),
+        ({"$ref": "#/nowhere/0"}, 1, Type.INTEGER),
+        ({"$ref": "elsewhere"}, 1, Type.INTEGER),
+        ({"allOf": 5}, 1, Type.INTEGER),
+    ],
+)
+def test_a_schema_means_what_it_refers_to(schema: Any, value: Any, kind: Type) -> None:
+    """References and `allOf` describe values as the schema they stand for. (L21a)"""
+    load = prepared(arrival({"id": 1, "a": value}, schema=PRICED | typed(a=schema)))
+    column = load.parts[0].table.column("a")
+    assert kind == (column.type if column is not None else None)
+
+
+def test_references_reach_objects_elements_and_what_allof_adds() -> None:
+    """At any depth. (L21a, L70, L71)"""
+    order = {
+        "allOf": [
+            {"properties": {"at": {"$ref": "#/definitions/at"}}},
+            {"properties": {"lines": {"items": {"properties": {"price": {"$ref": "#/definitions/price"}}}}}},
+        ]
+    }
+    record = {"id": 1, "o": {"at": "2026-01-13T00:00:00Z", "lines": [{"price": 1}]}}
+    [part] = prepared(arrival(record, schema=PRICED | typed(o=order))).parts
+    found = [part.table.column("o__at"), part.children[0].table.column("price")]
+    assert [Type.TIMESTAMP, Type.DECIMAL] == [each.type for each in found if each is not None]
+
+
+def test_references_that_multiply_are_followed_only_so_far() -> None:
+    """A small schema cannot take the loader's time. (L21a)"""
+    tripled = {
+        f"d{n}": {"properties": {name: {"$ref": f"#/definitions/d{n + 1}"} for name in "xyz"}}
+        for n in range(50)
+    }
+    schema = {"definitions": tripled} | typed(a={"$ref": "#/definitions/d0"}, b=INSTANT)
+    assert [{"id": 1, "a__x__y__z": 1}] == rows_of(
+        prepared(arrival({"id": 1, "a": {"x": {"y": {"z": 1}}}}, schema=schema))
+    )
+
+
 ODD_INSTANTS = [
     "2026-01-13T10:20:30Z",
     "2026-01-13 10:20:30",

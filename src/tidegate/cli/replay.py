@@ -94,7 +94,9 @@ def replay(
         raise _same(chosen.schema_name, where)
     what = Replay(
         replay_id=f"replay-{uuid.uuid4()}" if resume is None else _checked_id(resume),
-        source=Source(source_id=chosen.id, schema_name=chosen.schema_name),
+        source=Source(
+            source_id=chosen.id, schema_name=chosen.schema_name, staged_versions=chosen.staged_versions
+        ),
         since_ms=since_ms,
         until_ms=until_ms,
         load_bytes=settings.load_bytes,

@@ -12,6 +12,7 @@ from itertools import compress
 from typing import Any
 
 from tidegate.records import Batch, Record
+from tidegate.tables.schemas import plain_schema
 
 Schema = Mapping[str, Any] | None
 
@@ -71,6 +72,7 @@ class Rows:
 def gather(arrivals: Sequence[Arrival], version: int) -> Rows:
     """Put the records of arrivals for one table after one another; those without a version have `version`."""
     rows = Rows()
+    given: Schema = None
     for arrival in arrivals:
         batch, count = arrival.batch, len(arrival.batch.data)
         if not count:
@@ -80,9 +82,10 @@ def gather(arrivals: Sequence[Arrival], version: int) -> Rows:
         rows.received_us += [arrival.received_at_ms * 1_000] * count
         rows.versions += [version if batch.table_version is None else batch.table_version] * count
         rows.extracted += batch.extracted if batch.extracted is not None else [None] * count
-        if rows.schemas and rows.schemas[-1][0] == batch.schema:
+        if rows.schemas and given == batch.schema:
             schema, before = rows.schemas[-1]
             rows.schemas[-1] = (schema, before + count)
         else:
-            rows.schemas.append((batch.schema, count))
+            given = batch.schema
+            rows.schemas.append((plain_schema(given), count))
     return rows
