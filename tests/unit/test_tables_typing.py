@@ -105,7 +105,13 @@ def test_a_schema_of_itself_ends() -> None:
     assert (Branch.INTEGER,) == branches(schema)
 
 
-PRICED = {"definitions": {"price": {"type": ["number", "null"], "multipleOf": 0.01}, "at": INSTANT}}
+PRICED = {
+    "definitions": {
+        "a/b c": {"type": "number"},
+        "price": {"type": ["number", "null"], "multipleOf": 0.01},
+        "at": INSTANT,
+    }
+}
 
 
 @pytest.mark.parametrize(
@@ -119,6 +125,7 @@ PRICED = {"definitions": {"price": {"type": ["number", "null"], "multipleOf": 0.
         ({"allOf": [{"$ref": "#/definitions/price"}, {"minimum": 0}]}, 1, Type.DECIMAL),
         ({"$ref": "#/properties/a"}, "2026-01-13T00:00:00Z", Type.STRING),
         ({"allOf": [{"$ref": "#/properties/a"}]}, 1.5, Type.DOUBLE),
+        ({"$ref": "#/definitions/a~1b%20c"}, 1, Type.DOUBLE),
         ({"$ref": "#/nowhere/0"}, 1, Type.INTEGER),
         ({"$ref": "elsewhere"}, 1, Type.INTEGER),
         ({"allOf": 5}, 1, Type.INTEGER),

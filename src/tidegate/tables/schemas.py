@@ -7,9 +7,9 @@ Source: docs/specs/loading.md, L21a.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
 
 NODES_MAX = 10_000
 """Most schemas that are written out: references within references multiply, people's have hundreds."""
@@ -102,12 +102,19 @@ def _common(first: Any, second: Any) -> Any:
     return [kind for kind in listed if kind in others] or first
 
 
+_ESCAPED = re.compile("(?:%[0-9a-fA-F]{2})+")
+
+
+def _character(escapes: re.Match[str]) -> str:
+    return bytes.fromhex(escapes[0].replace("%", "")).decode(errors="replace")
+
+
 def _target(root: Schema, reference: str) -> Any:
     """Return what a local reference names; None when that is nothing."""
     if not reference.startswith("#"):
         return None
     found: Any = root
-    for raw in unquote(reference[1:]).split("/")[1:]:
+    for raw in _ESCAPED.sub(_character, reference[1:]).split("/")[1:]:
         name = raw.replace("~1", "/").replace("~0", "~")
         if isinstance(found, dict):
             found = found.get(name)
