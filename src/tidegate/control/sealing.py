@@ -122,7 +122,7 @@ def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         _ = parts.port
-        misplaced = bool(parts.netloc) and "@" in parts.path
+        misplaced = bool(parts.netloc) and ("@" in parts.path or parts.netloc.count("@") > 1)
     except ValueError:
         misplaced = True
     if misplaced:
