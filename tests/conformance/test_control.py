@@ -16,6 +16,8 @@ from tidegate.control import (
     audit,
     connect_tokens,
     destinations,
+    discards,
+    grant_changes,
     loads,
     setup,
     sources,
@@ -92,6 +94,26 @@ def test_a_source_can_keep_versions_apart(store: Store, source: Source) -> None:
         assert {source.id} == sources.staged(conn)
         sources.stage_versions(conn, source.id, False)
         assert frozenset() == sources.staged(conn)
+
+
+def test_what_waits_for_a_table_can_be_given_up(store: Store, source: Source) -> None:
+    """Up to a position of one journal; a later one for the same table counts alone. (C35)"""
+    with store.writing() as conn:
+        before = grant_changes.number(conn)
+        for table_name, upto in (("cars", 5), ("boats", 7), ("cars", 9)):
+            discards.add(conn, source.id, table_name, "journal-1", upto)
+        assert {source.id: {"cars": 9, "boats": 7}} == discards.of_journal(conn, "journal-1")
+        assert {} == discards.of_journal(conn, "journal-2")
+        assert before < grant_changes.number(conn)
+
+
+def test_discards_are_bounded(store: Store, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest go: they were done long ago. (C35)"""
+    monkeypatch.setattr(discards, "TABLES_MAX", 3)
+    with store.writing() as conn:
+        for number in range(5):
+            discards.add(conn, source.id, f"t{number}", "journal-1", number)
+        assert 3 == len(discards.of_journal(conn, "journal-1")[source.id])
 
 
 def test_renaming_changes_the_display_name_alone(store: Store, source: Source) -> None:

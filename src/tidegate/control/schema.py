@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0011"
+REVISION = "0012"
 """The newest migration; a store that says so is opened without importing Alembic."""
 
 metadata = MetaData(
@@ -403,4 +403,14 @@ job_calls = Table(
     Column("client_id", ForeignKey("accounts.client_id"), primary_key=True),
     Column("since", Instant, nullable=False),
     Column("calls", Integer, nullable=False),
+)
+
+discards = Table(
+    "discards",
+    metadata,
+    Column("source_id", ForeignKey("sources.id"), primary_key=True),
+    Column("table_name", Text, primary_key=True),
+    Column("journal_id", String(100), nullable=False),
+    Column("upto", BigInteger, nullable=False),
+    Column("discarded_at", Instant, nullable=False),
 )
