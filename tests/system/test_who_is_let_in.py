@@ -1,4 +1,4 @@
-"""Who a running server lets in, at every path of both interfaces: tokens of the right kind, and nothing else."""
+"""Who a running server lets in, at every path: tokens of the right kind, and nothing else."""
 
 from __future__ import annotations
 
