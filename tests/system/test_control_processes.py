@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance.control_stores import KINDS
 from tidegate.control import accounts, setup, sources, tokens
 from tidegate.control.setup import FirstStart
 from tidegate.control.store import Store
@@ -30,9 +31,9 @@ for _ in range(20):
 """
 SET_UP = f"""
 for line in sys.stdin:
-    folder = Store.open(sys.argv[1] + line.strip())
-    print("did" if set_up(folder, destination_url={DUCKDB!r}) else "was done", flush=True)
-    folder.close()
+    new = Store.open(line.strip())
+    print("did" if set_up(new, destination_url={DUCKDB!r}) else "was done", flush=True)
+    new.close()
 """
 WATCH_GRANT = """
 grants = Grants(store)
@@ -69,17 +70,23 @@ store = Store.open(sys.argv[1])
 """
 
 
+@pytest.fixture(params=sorted(KINDS))
+def kind(request: pytest.FixtureRequest, exercised: Exercised) -> str:
+    """Each kind of database."""
+    exercised(f"control store: several processes, {request.param}")
+    return str(request.param)
+
+
 @pytest.fixture
-def path(tmp_path: Path, exercised: Exercised) -> Path:
+def address(kind: str, tmp_path: Path) -> str:
     """Where the store stands."""
-    exercised("control store: several processes")
-    return tmp_path / "control.db"
+    return KINDS[kind](tmp_path)
 
 
 @pytest.fixture
-def first(path: Path) -> FirstStart:
+def first(address: str) -> FirstStart:
     """What the first start made there."""
-    store = Store.open(path)
+    store = Store.open(address)
     started = setup.set_up(store, destination_url=DUCKDB)
     store.close()
     assert started is not None
@@ -87,11 +94,11 @@ def first(path: Path) -> FirstStart:
 
 
 @contextmanager
-def others(path: Path, script: str, count: int) -> Iterator[list[subprocess.Popen[str]]]:
+def others(address: str, script: str, count: int) -> Iterator[list[subprocess.Popen[str]]]:
     """Start processes that have imported everything and begin together; none is left behind."""
     started = [
         subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", PRELUDE + script, str(path)],
+            [sys.executable, "-W", "error", "-c", PRELUDE + script, address],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -127,37 +134,39 @@ def said(processes: list[subprocess.Popen[str]]) -> Counter[str]:
     return Counter(line for each in processes for line in each.communicate(timeout=60)[0].split("\n") if line)
 
 
-def test_two_processes_never_make_three_tokens(path: Path, first: FirstStart) -> None:
+def test_two_processes_never_make_three_tokens(address: str, first: FirstStart) -> None:
     """Counting and adding are one step, so that the limit holds under any race. (C10)"""
-    store = Store.open(path)
+    store = Store.open(address)
     with store.writing() as conn:
         for each in tokens.list_(conn, first.source_id):
             tokens.revoke(conn, each.id)
-    with others(path, CREATE_TOKENS, 3) as processes:
+    with others(address, CREATE_TOKENS, 3) as processes:
         assert Counter(made=2, refused=58) == said(processes)
     with store.reading() as conn:
         assert 2 == len(tokens.list_(conn, first.source_id))
     store.close()
 
 
-def test_of_first_starts_at_once_one_sets_up(path: Path) -> None:
-    """An empty folder served several times at once gets one account, and the others find it. (C1, C19)"""
-    with others(path, SET_UP, 4) as processes:
-        for number in range(40):
+def test_of_first_starts_at_once_one_sets_up(kind: str, address: str, tmp_path: Path) -> None:
+    """An empty store opened several times at once gets one account, and the others find it. (C1, C19)"""
+    with others(address, SET_UP, 4) as processes:
+        for number in range({"postgresql": 8, "sqlite": 40}[kind]):
+            (tmp_path / str(number)).mkdir()
+            new = KINDS[kind](tmp_path / str(number))
             for each in processes:
-                tell(each, str(number))
+                tell(each, new)
             assert {"did": 1, "was done": 3} == Counter(line_of(each) for each in processes)
-    store = Store.open(f"{path}0")
+    store = Store.open(new)
     with store.reading() as conn:
         assert 1 == len(accounts.list_(conn))
     store.close()
 
 
 @pytest.mark.parametrize("how", ["revoked", "paused"])
-def test_another_process_refuses_within_a_second(path: Path, first: FirstStart, how: str) -> None:
+def test_another_process_refuses_within_a_second(address: str, first: FirstStart, how: str) -> None:
     """Once revoking or pausing has returned, no gate lets the token in for longer than a second. (C18)"""
-    store = Store.open(path)
-    with others(path, WATCH_GRANT, 1) as (process,):
+    store = Store.open(address)
+    with others(address, WATCH_GRANT, 1) as (process,):
         tell(process, first.secret)
         assert "granted" == line_of(process)
         with store.writing() as conn:
@@ -170,20 +179,20 @@ def test_another_process_refuses_within_a_second(path: Path, first: FirstStart, 
     store.close()
 
 
-def test_a_killed_writer_leaves_nothing_and_holds_nobody_up(path: Path, first: FirstStart) -> None:
+def test_a_killed_writer_leaves_nothing_and_holds_nobody_up(address: str, first: FirstStart) -> None:
     """What was not committed is gone after SIGKILL, and the next writer goes on at once. (C2)"""
-    with others(path, DIE_WRITING, 1) as (process,):
+    with others(address, DIE_WRITING, 1) as (process,):
         assert "written" == line_of(process)
         process.kill()
         process.wait()
-        store = Store.open(path)
+        store = Store.open(address)
         with store.writing() as conn:
             assert [first.source_id] == [each.id for each in sources.list_(conn)]
             sources.create(conn, first.client_id, "Half made")
         store.close()
 
 
-def test_starting_waits_for_no_library_it_does_not_need(path: Path) -> None:
+def test_starting_waits_for_no_library_it_does_not_need(address: str) -> None:
     """Neither a new store nor one that is up to date imports what only migrations and secrets need. (C1)"""
-    with others(path, LOOK_AT_IMPORTS, 1) as processes:
+    with others(address, LOOK_AT_IMPORTS, 1) as processes:
         assert {"[]": 1} == said(processes)

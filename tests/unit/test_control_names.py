@@ -113,7 +113,15 @@ def test_no_secret_of_an_address_is_shown_or_repeated(user: str, password: str, 
 
 @pytest.mark.parametrize(
     "url",
-    ["", "w.duckdb", "host/db", "postgresql://u:pa/ss@host/db", "postgresql://u:1/ss@host/db", "x://[1/"],
+    [
+        "",
+        "w.duckdb",
+        "host/db",
+        "postgresql://u:pa/ss@host/db",
+        "postgresql://u:p@ss@host/db",
+        "postgresql://u:1/ss@host/db",
+        "x://[1/",
+    ],
 )
 def test_what_is_no_address_is_refused_without_repeating_it(url: str) -> None:
     """A mistyped address may hold a password anywhere, so the refusal tells none of it. (C15)"""
