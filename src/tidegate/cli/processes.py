@@ -68,7 +68,9 @@ def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
     from tidegate.wire.batch import BatchChecker
     from tidegate.wire.push import check_push
 
-    log = open_log(log_format=settings.log_format, log_level=settings.log_level, process="gate")
+    log = open_log(
+        log_format=settings.log_format, log_level=settings.log_level, process="gate", gathered=True
+    )
     if not wait_for_begin(lifeline):
         return
     store = control_store(settings)

@@ -34,7 +34,9 @@ class GroupCommit:
         done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, done))
         if not self._writing:
-            self._write_next()
+            # Not at once: what has arrived by now and is still to be checked shall go with it.
+            self._writing = True
+            asyncio.get_running_loop().call_soon(self._write_next)
         return await done
 
     def close(self) -> None:
