@@ -28,9 +28,13 @@ from bench import (
     b6_memory,
     b7_growth,
     b8_start,
+    growth,
+    latency,
 )
+from bench.chart import chart
 from bench.figures import Budget, not_measured
 from bench.machine import machine
+from bench.page import page
 from bench.peers.install import NotInstalled, Peer, installed
 from bench.plan import Plan
 from bench.programs import Failed
@@ -38,6 +42,8 @@ from bench.report import as_json, as_text
 
 REPOSITORY = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
+CHART = REPOSITORY / "docs" / "images" / "budgets.svg"
+PAGE = REPOSITORY / "docs" / "explanation" / "performance.md"
 
 
 class Measures(Protocol):
@@ -65,8 +71,9 @@ MEASURES = _by_id(
     b6_memory,
     b7_growth,
     b8_start,
+    latency,
 )
-ASKED_FOR = _by_id()
+ASKED_FOR = _by_id(growth)
 """What a run measures only when it is named: it takes too long to be part of each."""
 
 
@@ -78,11 +85,35 @@ def main() -> int:
     known = ", ".join(each.ID for each in [*MEASURES.values(), *ASKED_FOR.values()])
     run.add_argument("--only", default=os.environ.get("ONLY", ""), help=f"some of {known}")
     run.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    for name, about in (
+        ("chart", f"draw a run into {CHART.name}"),
+        ("page", f"write a run into {PAGE.name}"),
+    ):
+        other = commands.add_parser(name, help=about)
+        other.add_argument("results", type=Path, help="a run's file in bench/results")
+        other.add_argument(
+            "--out", type=Path, default=CHART if name == "chart" else PAGE, help="file to write"
+        )
     arguments = sys.argv[1:]
     if not arguments or arguments[0].startswith("--"):
         arguments = ["run", *arguments]
     given = parser.parse_args(arguments)
-    return _run(parser, given.only, as_object=given.json)
+    if given.command == "run":
+        return _run(parser, given.only, as_object=given.json)
+    return _shown(given.command, given.results, given.out)
+
+
+def _shown(command: str, results: Path, out: Path) -> int:
+    """Draw a run, or write it into the page."""
+    try:
+        result = json.loads(results.read_text(encoding="utf-8"))
+        text = chart(result) if command == "chart" else page(out.read_text(encoding="utf-8"), result)
+    except (OSError, ValueError, KeyError, Failed) as exc:
+        print(f"bench: {results} cannot be used: {exc}", file=sys.stderr)
+        return 2
+    out.write_text(text, encoding="utf-8")
+    print(f"written: {out}")
+    return 0
 
 
 def _run(parser: argparse.ArgumentParser, only: str, *, as_object: bool) -> int:

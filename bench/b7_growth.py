@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -67,10 +67,7 @@ class Growing:
 
 def measure(plan: Plan) -> list[Budget]:
     """Fill two tables with SQL, then upsert into both in turn."""
-    return [
-        _budget(plan, "DuckDB", 12, lambda: _duckdb(plan.folder / "b7.duckdb")),
-        _budget(plan, "PostgreSQL", 3, _postgresql),
-    ]
+    return [_budget(plan, "DuckDB", 12), _budget(plan, "PostgreSQL", 3)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +79,12 @@ class Warehouse:
     settle: str
 
 
-def _budget(
-    plan: Plan, name: str, most: float, opened: Callable[[], AbstractContextManager[Warehouse]]
-) -> Budget:
+def _budget(plan: Plan, name: str, most: float) -> Budget:
     large = plan.pick(LARGE_QUICK, LARGE)
     id_, what = f"{ID}.{name}", f"{WHAT} of {large:,} rows, {name}"
     try:
-        with opened() as warehouse:
-            times = _times(plan, warehouse, large)
+        with opened(plan, name) as warehouse:
+            times = upsert_ms(plan, warehouse, (SMALL, large))
     except Failed as exc:
         return not_measured(id_, what, f"<= {most:g}x", str(exc))
     conditions = "the product's destination alone, rows already in Arrow, commit included"
@@ -111,10 +106,10 @@ def _budget(
     )
 
 
-def _times(plan: Plan, warehouse: Warehouse, large: int) -> dict[int, list[float]]:
+def upsert_ms(plan: Plan, warehouse: Warehouse, sizes: Sequence[int]) -> dict[int, list[float]]:
     """Return milliseconds of every round, by the table's size; the first round is for warming up."""
     destination = connect(warehouse.url)
-    tables = {rows: _table(f"orders_{rows}") for rows in (SMALL, large)}
+    tables = {rows: _table(f"orders_{rows}") for rows in sizes}
     try:
         destination.open()
         destination.apply(CreateSchema(schema_name=SCHEMA))
@@ -128,11 +123,16 @@ def _times(plan: Plan, warehouse: Warehouse, large: int) -> dict[int, list[float
         growing = Growing(destination, random.Random(5))
         times: dict[int, list[float]] = {rows: [] for rows in tables}
         for number in plan.rounds(6, 22, seconds=(5, 40), least=3):
-            for rows in in_turn(list(tables), number):
+            for rows in in_turn(sizes, number):
                 times[rows].append(growing.upsert(tables[rows], rows) * 1000)
     finally:
         destination.close()
     return {rows: each[1:] for rows, each in times.items()}
+
+
+def opened(plan: Plan, name: str) -> AbstractContextManager[Warehouse]:
+    """Return an empty warehouse by its name. Errors: Failed where there is none."""
+    return _duckdb(plan.folder / "b7.duckdb") if name == "DuckDB" else _postgresql()
 
 
 @contextmanager

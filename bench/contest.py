@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from bench.backlogs import fill, load
 from bench.figures import Budget, at_least, not_measured
 from bench.files import Held, LoadFiles
-from bench.loads import begun_at, wait_for_requests
 from bench.peers.install import NotInstalled, Peer
 from bench.plan import Plan, in_turn
-from bench.programs import IDLE_LOADER, Failed, port_of, run_json, send, serving
+from bench.programs import Failed, run_json
 
 WARM_UP_RECORDS = 2_000
 FLAWED_SHARE_MAX = 0.001
@@ -137,12 +137,7 @@ class Contest:
     def _fill(self) -> Path:
         """Return a data folder whose journal holds every body."""
         data_dir = self.plan.folder / "filled"
-        settings: Mapping[str, str] = IDLE_LOADER | {"TIDEGATE_DESTINATION": self.warehouse.url}
-        with serving(data_dir, **settings) as product:
-            send(port_of(product), self.files.bodies, self.files.requests, token=product.access_token)
-            # Told to stop, the loader would load what has gathered; a new one starts later than this.
-            product.kill("loader")
-            product.kill()
+        fill(data_dir, self.files.bodies, self.files.requests, destination=self.warehouse.url)
         return data_dir
 
 
@@ -161,16 +156,15 @@ class Ours:
         contest.warehouse.empty()
         data_dir = contest.plan.folder / "ours"
         shutil.copytree(self.filled, data_dir)
-        log = data_dir.with_suffix(".log")
-        settings = {"TIDEGATE_LOAD_WAIT_S": "0", "TIDEGATE_LOAD_BYTES": str(contest.load_bytes)}
-        with serving(data_dir, "--workers", "1", **settings):
-            lines = wait_for_requests(log, contest.files.requests)
-            ended_at = contest.warehouse.freed_at(lines[-1].finished_at)
-            self.seconds[number] = ended_at - begun_at(log)
-        self.loads = len(lines)
+        done = load(
+            data_dir,
+            contest.files.requests,
+            load_bytes=contest.load_bytes,
+            freed=contest.warehouse.freed_at,
+        )
+        self.seconds[number], self.loads = done.seconds, done.loads
         contest.check("the product")
         shutil.rmtree(data_dir)
-        log.unlink()
 
 
 @dataclass(slots=True)

@@ -154,3 +154,21 @@ def write_bodies(path: Path, bodies: Iterator[bytes]) -> int:
             file.write(body + b"\n")
             count += 1
     return count
+
+
+def wide_schema(columns: int) -> Record:
+    """Return the schema of records with so many fields beside `id`, integers and texts in turn."""
+    kinds = ("integer", "string")
+    fields = {f"field_{place:04}": {"type": ["null", kinds[place % 2]]} for place in range(columns)}
+    return {"type": "object", "properties": {"id": {"type": "integer"}, **fields}}
+
+
+def wide(count: int, columns: int) -> Iterator[Record]:
+    """Yield records with so many fields beside `id`, each with a value."""
+    chance = random.Random(17)
+    names = list(wide_schema(columns)["properties"])[1:]
+    for key in range(count):
+        values = (
+            chance.randrange(100_000) if place % 2 == 0 else chance.choice(WORDS) for place in range(columns)
+        )
+        yield {"id": key, **dict(zip(names, values, strict=True))}
