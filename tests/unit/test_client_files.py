@@ -227,3 +227,29 @@ def test_a_row_of_an_array_is_named_by_its_number() -> None:
     with open_rows(None, io.BytesIO(b'[{"a": 1}, {"a": 2}]')) as rows:
         list(rows)
         assert "standard input, row 2" == rows.place(1)
+
+
+def test_rows_may_stand_inside_an_object() -> None:
+    """The array under one name, every byte of it, such as the features of a GeoJSON file."""
+    content = b'\xef\xbb\xbf{"type": "FeatureCollection", "features": [{"a": 1.10}, {"a": 2}], "bbox": [0]}'
+    with open_rows(None, io.BytesIO(content), field="features") as rows:
+        assert [b'{"a": 1.10}', b'{"a": 2}'] == [bytes(row) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"a": [1], "b": 2}', "there are a"),
+        (b'{"b": 2}', "there is none"),
+        (b"[]", "every row must be a JSON object"),
+        (b'{"features": [1]}', "every row must be a JSON object"),
+        (b'{"features": [', "truncated"),
+    ],
+)
+def test_an_object_without_such_rows_is_refused(content: bytes, words: str) -> None:
+    """What is there instead is named."""
+    with (
+        pytest.raises(InputInvalid, match=words),
+        open_rows(None, io.BytesIO(content), field="features") as rows,
+    ):
+        list(rows)

@@ -68,6 +68,12 @@ def infer(
         str | None,
         typer.Option("--format", metavar="json|ndjson|csv", help="Default: told from name or content."),
     ] = None,
+    field: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Field with the rows, where the file is one object: features of GeoJSON."
+        ),
+    ] = None,
     rows_max: Annotated[int, typer.Option("--rows", min=1, help="How many rows to look at.")] = 20_000,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -83,7 +89,7 @@ def infer(
     path = None if file == "-" else Path(file)
     keys = key_names or []
     name = table or (path.name.partition(".")[0] if path else "") or "records"
-    with open_rows(path, sys.stdin.buffer, kind=Format(kind) if kind else None) as rows:
+    with open_rows(path, sys.stdin.buffer, kind=Format(kind) if kind else None, field=field) as rows:
         raw = list(islice(rows, rows_max))
         schema = infer_schema(_values(rows, raw), keys)
         _check_keys(keys, schema, rows.name)

@@ -82,6 +82,8 @@ def _note(report: LoadReport) -> str:
     notes = [f"version {report.table_version} is active now"] if report.activated else []
     if report.rows_outdated:
         notes.append(f"{report.rows_outdated:,} records of older versions dropped")
+    if report.rows_rejected:
+        notes.append("`tidegate rejected list` says why")
     return "; ".join((*notes, *report.warnings))
 
 

@@ -61,6 +61,12 @@ def push(
         str | None,
         typer.Option("--format", metavar="json|ndjson|csv", help="Default: told from name or content."),
     ] = None,
+    field: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Field with the rows, where the file is one object: features of GeoJSON."
+        ),
+    ] = None,
     texts_only: Annotated[bool, typer.Option("--strings", help="Keep every CSV cell text.")] = False,
     url: Annotated[
         str | None, typer.Option(help="Server to send to; default: the one on this machine.")
@@ -89,7 +95,13 @@ def push(
     given_schema = None if schema is None else _read_schema(schema)
     with ExitStack() as stack:
         rows = stack.enter_context(
-            open_rows(path, sys.stdin.buffer, kind=Format(kind) if kind else None, texts_only=texts_only)
+            open_rows(
+                path,
+                sys.stdin.buffer,
+                kind=Format(kind) if kind else None,
+                texts_only=texts_only,
+                field=field,
+            )
         )
         base_url, access_token = stack.enter_context(
             _server(settings_for(data_dir), url, token, source, account)

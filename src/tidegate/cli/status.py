@@ -104,9 +104,19 @@ def _look(settings: Settings, loads_max: int) -> Health:
         destinations=targets,
         loads=reports,
         troubles=troubles,
-        warnings=[f"table {each.table_name}: {warning}" for each in warned for warning in each.warnings],
+        warnings=[
+            *(f"table {each.table_name}: {warning}" for each in warned for warning in each.warnings),
+            *_rejected(reports),
+        ],
         now_ms=time.time_ns() // 1_000_000,
     )
+
+
+def _rejected(reports: Sequence[LoadReport]) -> list[str]:
+    """Say what the loads that are shown rejected, and where to see why."""
+    count = sum(each.rows_rejected for each in reports)
+    said = f"{count:,} records of the last loads were rejected; `tidegate rejected list` says why"
+    return [said] if count else []
 
 
 def _journal(settings: Settings) -> tuple[Stats | None, list[str]]:

@@ -94,14 +94,19 @@ def open_rows(
     *,
     kind: Format | None = None,
     texts_only: bool = False,
+    field: str | None = None,
 ) -> Iterator[RowFile]:
     """
     Open a file of rows, or the stream when there is no path.
 
     Shape: without `kind` it is taken from the name's ending, else from the first bytes. With `texts_only` the
-    cells of a CSV file stay text. A CSV stream is kept in a temporary file: its columns are read twice.
+    cells of a CSV file stay text. With `field` the file is one JSON object, and the rows are the array under
+    that name. A CSV stream is kept in a temporary file: its columns are read twice.
     Errors: InputInvalid.
     """
+    if field is not None and kind not in (None, Format.JSON):
+        raise InputInvalid(f"rows inside an object are read from JSON, not from {kind}; leave the format out")
+    kind = kind if field is None else Format.JSON
     with ExitStack() as stack:
         name = "standard input" if path is None else str(path)
         raw = stdin if path is None else _open(path, stack)
@@ -114,7 +119,7 @@ def open_rows(
                     stream = stack.enter_context(_spooled(stream))
                 properties, rows = read_csv(stream, texts_only=texts_only)
             else:
-                properties, rows = {}, read_json(stream, lines_only=kind is Format.NDJSON)
+                properties, rows = {}, read_json(stream, lines_only=kind is Format.NDJSON, field=field)
         except InputInvalid as exc:
             raise InputInvalid(f"{name}{exc}") from exc
         except (gzip.BadGzipFile, EOFError, OSError) as exc:

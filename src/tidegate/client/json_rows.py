@@ -20,14 +20,20 @@ _ROW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def read_json(stream: io.BufferedReader, *, lines_only: bool) -> Iterator[tuple[int | None, bytes]]:
+def read_json(
+    stream: io.BufferedReader, *, lines_only: bool, field: str | None = None
+) -> Iterator[tuple[int | None, bytes]]:
     """
     Yield the line (None where it is not known) and the bytes of each object.
 
     Shape: an array of objects; or objects one after the other, normally one on each line, which are read
-    line by line (`lines_only`: nothing else is tried). Bytes are checked, never rewritten.
+    line by line (`lines_only`: nothing else is tried); or, with `field`, one object whose field of that name
+    holds the array. Bytes are checked, never rewritten.
     Errors: InputInvalid; its message begins with the place, to be put behind the file's name.
     """
+    if field is not None:
+        yield from _inside(stream.read().removeprefix(_BOM), field)
+        return
     number, line = 1, stream.readline(LINE_BYTES_MAX).removeprefix(_BOM)
     while line and not line.strip():
         number, line = number + 1, stream.readline(LINE_BYTES_MAX)
@@ -46,6 +52,19 @@ def read_json(stream: io.BufferedReader, *, lines_only: bool) -> Iterator[tuple[
                 return
             yield number, row
         number, line = number + 1, stream.readline(LINE_BYTES_MAX)
+
+
+def _inside(text: bytes, field: str) -> Iterator[tuple[None, bytes]]:
+    try:
+        found = _ROW.decode(text)
+        text.isascii() or text.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise InputInvalid(_found(exc, text)) from exc
+    if not bytes(found.get(field, b"")).startswith(b"["):
+        arrays = [name for name, value in found.items() if bytes(value).startswith(b"[")]
+        there = f"there are {', '.join(arrays)}" if arrays else "there is none"
+        raise InputInvalid(f" has no array {field!r}, which --field names; {there}")
+    yield from _array(bytes(found[field]), 1)
 
 
 def _array(text: bytes, first_line: int) -> Iterator[tuple[None, bytes]]:
