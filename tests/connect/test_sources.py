@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.connect.caller import Caller
+from tidegate.control import accounts, destinations
 from tidegate.control.schema_names import RULE
 
 POST_BODY = (
@@ -198,3 +199,27 @@ def test_an_id_that_is_nobodys_is_named(caller: Caller, source_id: str) -> None:
     for method in ("GET", "PUT", "DELETE"):
         found = refusal(caller, method, f"/v4/sources/{source_id}", {})
         assert (400, "InvalidId") == found[:2]
+
+
+def test_a_source_is_moved_and_back(caller: Caller) -> None:
+    """To a destination of the account, or with null to the default one; others are not there. (A16, A30)"""
+    path = f"/v4/sources/{caller.source()['id']}"
+    body = {"type": "duckdb", "properties": {"file": "aside.duckdb"}}
+    aside = caller.ok("POST", "/v4/destinations", body)["id"]
+    assert aside == caller.ok("PUT", path, {"destination_id": aside})["destination_id"]
+    (found,) = caller.ok("GET", f"/v4/destinations?source_id={path.rpartition('/')[2]}")
+    assert aside == found["id"]
+    assert aside == caller.ok("PUT", path, {"display_name": "Other"})["destination_id"]
+    with caller.store.writing() as conn:
+        other = accounts.create(conn, "Other").client_id
+        theirs = destinations.create(conn, other, "postgresql://db/theirs", "Theirs").id
+    for wrong in (theirs, 77):
+        message = f"destination not found ({wrong})"
+        assert (400, "InvalidDestination", message) == refusal(caller, "PUT", path, {"destination_id": wrong})
+    for wrong_kind in ("1", True, 0, 2**70, [1]):
+        answer = refusal(caller, "PUT", path, {"destination_id": wrong_kind, "display_name": "No"})
+        assert (400, "InvalidBody", PUT_BODY) == answer
+    assert ("Other", aside) == tuple(
+        caller.ok("GET", path)[name] for name in ("display_name", "destination_id")
+    )
+    assert caller.ok("PUT", path, {"destination_id": None})["destination_id"] is None

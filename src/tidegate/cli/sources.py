@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tidegate.cli.accounts import AccountOption, OnlyAccount, chosen_account, within
-from tidegate.cli.context import AsJson, DataDir, open_store, print_json, settings_for
+from tidegate.cli.context import ID_MAX, AsJson, DataDir, open_store, print_json, settings_for
 from tidegate.cli.shown import as_json_object, print_table
 from tidegate.errors import InputInvalid
 
@@ -141,6 +141,22 @@ def rename(
     _say(changed, f"is called {display_name} now", as_json=as_json)
 
 
+def _destination_id(text: str) -> int | None:
+    """Shape: an id, or `default` -> the id, None for the account's default. Errors: InputInvalid."""
+    if text == "default":
+        return None
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= ID_MAX):
+        raise InputInvalid(
+            f"--destination is {text!r}; give an id from `tidegate destinations list`, or default"
+        )
+    return int(text)
+
+
+def _place(source: Source) -> str:
+    where = source.destination_id
+    return "the account's default destination" if where is None else f"destination {where}"
+
+
 class Switch(StrEnum):
     """A setting that is on or off."""
 
@@ -158,23 +174,38 @@ def set_(
             help="Keep the rows of a new table version apart until it is activated.", show_default="as it is"
         ),
     ] = None,
+    destination: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID|default",
+            help="Destination to load to from now on; what is loaded stays where it is.",
+            show_default="as it is",
+        ),
+    ] = None,
     account: OnlyAccount = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change how a source is loaded, from now on."""
+    """Change how and where a source is loaded, from now on."""
     from tidegate.control import sources
 
-    if staged_versions is None:
+    if staged_versions is None and destination is None:
         raise InputInvalid(
             "nothing to change; say what, as in `tidegate sources set NAME --staged-versions on`"
         )
     on = staged_versions is Switch.ON
+    told: list[str] = []
     with open_store(settings_for(data_dir)) as store, store.writing() as conn:
-        found = find_source(conn, source, client_id=within(conn, account))
-        changed = sources.stage_versions(conn, found.id, on)
-    how = "keeps versions apart until they are activated" if on else "loads new versions at once"
-    _say(changed, how, as_json=as_json)
+        changed = find_source(conn, source, client_id=within(conn, account))
+        if staged_versions is not None:
+            changed = sources.stage_versions(conn, changed.id, on)
+            told.append(
+                "keeps versions apart until they are activated" if on else "loads new versions at once"
+            )
+        if destination is not None:
+            changed = sources.move(conn, changed.id, _destination_id(destination))
+            told.append("loads what is not loaded yet into " + _place(changed))
+    _say(changed, " and ".join(told), as_json=as_json)
 
 
 @app.command("delete", epilog="Example: `tidegate sources delete web_shop --yes`")

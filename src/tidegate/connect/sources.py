@@ -16,7 +16,7 @@ from tidegate.control.sources import Source
 from tidegate.errors import Conflict, Declined, InvalidName, Unknown
 
 CREATE_KEYS = ("type", "display_name", "name", "properties", "destination_id")
-UPDATE_KEYS = ("display_name", "paused_at", "properties")
+UPDATE_KEYS = ("display_name", "paused_at", "properties", "destination_id")
 
 
 def source_object(source: Source) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def create(call: Call) -> Any:
 
 
 def update(call: Call) -> Any:
-    """Rename, pause or resume; what is absent stays."""
+    """Rename, pause, resume or move; what is absent stays."""
     wrong_body = declined(
         "InvalidBody", "PUT body many only include the keys: display_name, properties, and paused_at"
     )
@@ -103,6 +103,8 @@ def update(call: Call) -> Any:
         if "paused_at" in body:
             at = _pause(body["paused_at"], wrong_body)
             source = sources.resume(conn, source.id) if at is None else sources.pause(conn, source.id, at)
+        if "destination_id" in body:
+            source = sources.move(conn, source.id, _destination_id(conn, call, body, wrong_body))
         return source_object(source)
 
 
@@ -116,7 +118,7 @@ ROUTES = (
     Route("GET", "/v4/sources", "List the account's sources", list_),
     Route("POST", "/v4/sources", "Create a source", create),
     Route("GET", "/v4/sources/{source_id}", "Show a source", show),
-    Route("PUT", "/v4/sources/{source_id}", "Rename, pause or resume a source", update),
+    Route("PUT", "/v4/sources/{source_id}", "Rename, pause, resume or move a source", update),
     Route("DELETE", "/v4/sources/{source_id}", "Delete a source", delete),
 )
 

@@ -3,7 +3,7 @@ Assignments: from which position of the journal on a source loads into which des
 
 A source names a destination, or its account's default holds for it; that is what is *wanted*, and changes at
 once. The assignment is what holds, and follows when the loader starts: the position at which it changes is
-then known. Source: docs/specs/control.md, C27.
+then known. Source: docs/specs/control.md, C36.
 """
 
 from __future__ import annotations

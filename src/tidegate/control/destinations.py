@@ -227,7 +227,7 @@ def names_of_progress(conn: Connection, destination_id: int, journal_id: str) ->
 
     Each place that the destination pointed to has its own name, so that two destinations in one warehouse do
     not disturb each other, nor one that comes back to an earlier place. The last is that of releases which
-    had one name for all. Source: docs/specs/control.md, C28.
+    had one name for all. Source: docs/specs/control.md, C37.
     """
     generation: int = conn.execute(
         select(destinations.c.generation).where(destinations.c.id == destination_id)

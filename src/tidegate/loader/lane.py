@@ -129,7 +129,7 @@ class Lane:
         attempt, failing_since = 0, 0.0
         while not stop.is_set():
             try:
-                if not self._turns():
+                if not self.turns():
                     for lane in self._lanes():
                         lane.release()
                     stop.wait(POLL_S)
@@ -159,7 +159,7 @@ class Lane:
     def _lanes(self) -> Sequence[Lane]:
         return [self, *(each.lane for each in self._newcomers)]
 
-    def _turns(self) -> bool:
+    def turns(self) -> bool:
         """Take a turn, and one with each newcomer; one that has come as far as this lane joins it."""
         loaded = self.turn()
         for each in list(self._newcomers):

@@ -35,15 +35,15 @@ def run_loader(
     for thread in threads:
         thread.start()
     while not stop.wait(TRIM_S):
-        if _trim(lanes, journal, surroundings, log):
+        if trim(lanes, journal, surroundings, log):
             log.info("destinations changed")
             stop.set()
     for thread in threads:
         thread.join()
-    _trim(lanes, journal, surroundings, log)
+    trim(lanes, journal, surroundings, log)
 
 
-def _trim(lanes: Sequence[Lane], journal: Journal, surroundings: Surroundings, log: Log) -> bool:
+def trim(lanes: Sequence[Lane], journal: Journal, surroundings: Surroundings, log: Log) -> bool:
     """
     Tell the journal what is loaded; tell whether the destinations changed.
 
