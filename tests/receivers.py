@@ -56,8 +56,8 @@ class Receiver:
 
 
 @contextmanager
-def receiving(receiver: Receiver, *, certificate: Path | None = None) -> Iterator[Receiver]:
-    """Run a receiver, with a certificate by https."""
+def receiving(receiver: Receiver, *, certificate: Path | None = None, port: int = 0) -> Iterator[Receiver]:
+    """Run a receiver, with a certificate by https; on a free port unless one is named."""
     lock = threading.Lock()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -80,7 +80,7 @@ def receiving(receiver: Receiver, *, certificate: Path | None = None) -> Iterato
         def handle_error(self, request: Any, client_address: Any) -> None:
             """Say nothing: callers that hang up are part of the tests."""
 
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", port), Handler)
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)

@@ -56,7 +56,7 @@ def create(call: Call) -> Any:
         except Unknown as exc:
             raise WRONG_POST from exc
         except InvalidUrl as exc:
-            raise declined("InvalidBody", str(exc)) from exc
+            raise declined("InvalidBody", "Invalid URI") from exc
         except Conflict as exc:
             raise Declined({"error": {"message": str(exc)}}) from exc
         return hook_object(made) | {"signing_secret": secret}

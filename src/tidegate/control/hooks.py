@@ -76,15 +76,23 @@ def check_url(url: str, *, plain: bool) -> None:
     Errors: InvalidUrl; the message does not repeat the address.
     """
     if len(url) > URL_CHARACTERS_MAX or not url.isascii() or not url.isprintable() or " " in url:
-        raise InvalidUrl("Invalid URI")
+        raise InvalidUrl(_unusable(plain=plain))
     try:
         parts = urlsplit(url)
         usable = bool(parts.hostname) and parts.port != 0
     except ValueError:
-        raise InvalidUrl("Invalid URI") from None
+        raise InvalidUrl(_unusable(plain=plain)) from None
     allowed = {"https", "http"} if plain else {"https"}
     if parts.scheme not in allowed or not usable or "@" in parts.netloc or "\\" in url or parts.fragment:
-        raise InvalidUrl("Invalid URI")
+        raise InvalidUrl(_unusable(plain=plain))
+
+
+def _unusable(*, plain: bool) -> str:
+    schemes = "https:// or http://" if plain else "https:// (http:// needs the setting hook_schemes)"
+    return (
+        f"a hook's address must begin with {schemes}, name a host, and have no user, password or fragment,"
+        f" at most {URL_CHARACTERS_MAX:,} printable ASCII characters"
+    )
 
 
 def list_(conn: Connection, client_id: int | None = None) -> Sequence[Hook]:
