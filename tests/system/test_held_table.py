@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -42,6 +43,40 @@ def by_hand(product: Product, sql: str) -> None:
         return True
 
     wait_until(done, what="the warehouse file free")
+
+
+def test_what_waits_for_a_held_table_can_be_given_up(product: Product, exercised: Exercised) -> None:
+    """Records with other keys hold their table; given up they are rejected, and it goes on. (L15, L92)"""
+    push(product, "orders", 1, "first")
+    product.wait_until_loaded()
+    wrong = [
+        product.record("orders", 1, {"id": key, "text": f"wrong {key}"}) | {"key_names": ["text"]}
+        for key in (1, 2)
+    ]
+    with product.client() as client:
+        client.post("/v2/import/push", json=wrong).raise_for_status()
+    wait_until(lambda: [each for each in product.status()["troubles"] if "orders" in each], what="status")
+    push(product, "orders", 1, "second, but waits")
+    slip = product.run("tables", "discard", "import_api", "order", "--yes", check=False)
+    assert (2, True) == (slip.returncode, "no load has told of a table 'order'" in slip.stderr)
+    product.run("tables", "discard", "import_api", "orders", "--yes")
+    wait_until(lambda: product.status()["healthy"], what="health")
+    push(product, "orders", 1, "third")
+    product.wait_until_loaded()
+    assert [{"text": "third"}] == product.rows("SELECT text FROM orders")
+    reason = (
+        "discarded while its table waited: Primary Keys for table do not match Primary Keys of incoming data"
+    )
+    listed = json.loads(product.run("rejected", "list", "--table", "orders", "--json").stdout)
+    assert [reason] * 3 == [each["reason"] for each in listed]
+    last = product.run("rejected", "show", listed[0]["id"], "--json").stdout
+    assert "second, but waits" in json.loads(last)["message"]
+    product.run("rejected", "replay", listed[0]["id"])
+    product.wait_until_loaded()
+    wait_until(
+        lambda: product.rows("SELECT text FROM orders") == [{"text": "second, but waits"}], what="replay"
+    )
+    exercised("commands: tables discard")
 
 
 def test_a_table_that_takes_nothing_waits_while_others_go_on(product: Product, exercised: Exercised) -> None:

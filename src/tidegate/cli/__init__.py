@@ -34,6 +34,7 @@ from tidegate.cli import (
     sources,
     sql,
     status,
+    tables,
     tokens,
     usage,
     users,
@@ -59,6 +60,7 @@ app.add_typer(rejected.app, name="rejected")
 app.command("replay")(replay.replay)
 app.command("infer")(infer.infer)
 app.add_typer(sources.app, name="sources")
+app.add_typer(tables.app, name="tables")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(destinations.app, name="destinations")

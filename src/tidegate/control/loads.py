@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select
 
 from tidegate.control import usage
 from tidegate.control.schema import loads, sources
@@ -110,6 +110,13 @@ def warned(conn: Connection) -> Sequence[LoadReport]:
     newest = select(func.max(loads.c.id)).group_by(loads.c.source_id, func.lower(loads.c.table_name))
     query = select(*_KEPT).where(loads.c.id.in_(newest), loads.c.error.is_(None)).order_by(loads.c.id)
     return [each for each in map(_report, conn.execute(query)) if each.warnings]
+
+
+def knows(conn: Connection, source_id: int, table_name: str) -> bool:
+    """Tell whether a report of a source is about a table, by its name as sent or in the warehouse."""
+    named = or_(loads.c.table_name == table_name, loads.c.destination_table == table_name)
+    query = select(loads.c.id).where(loads.c.source_id == source_id, named).limit(1)
+    return conn.execute(query).first() is not None
 
 
 def prune(conn: Connection, *, kept_max: int = KEPT_MAX) -> int:

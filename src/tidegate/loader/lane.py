@@ -274,7 +274,10 @@ class Lane:
         assigned = self._ledger.assigned()
         sources = {
             source_id: Source(
-                source_id=source_id, schema_name=each.schema_name, staged_versions=each.staged_versions
+                source_id=source_id,
+                schema_name=each.schema_name,
+                staged_versions=each.staged_versions,
+                discards=each.discards,
             )
             for source_id, each in assigned.items()
         }

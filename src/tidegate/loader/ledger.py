@@ -8,7 +8,16 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from tidegate.control import assignments, deliveries, destinations, grant_changes, loads, rejected, sources
+from tidegate.control import (
+    assignments,
+    deliveries,
+    destinations,
+    discards,
+    grant_changes,
+    loads,
+    rejected,
+    sources,
+)
 from tidegate.control.loads import LoadReport
 from tidegate.control.schema import from_ms
 from tidegate.control.store import Store
@@ -110,9 +119,11 @@ class StoreLedger:
         ]
         if moved:
             raise LoadConflict(f"source {moved[0]} was moved to another destination; the loader starts anew")
-        staged = sources.staged(conn)
+        staged, given_up = sources.staged(conn), discards.of_journal(conn, self._journal_id)
         return {
-            source_id: replace(each, staged_versions=source_id in staged)
+            source_id: replace(
+                each, staged_versions=source_id in staged, discards=given_up.get(source_id, {})
+            )
             for source_id, each in self._spans(conn).items()
         }
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tidegate.destinations.base import Destination
     from tidegate.logs import Log
     from tidegate.records import Entry
+    from tidegate.tables.rows import Arrival
 
 Place = tuple[int, int]
 """Where a record stands: position of its entry, index in its request."""
@@ -30,11 +31,18 @@ TableKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where a source's tables stand. `staged_versions`: new versions are kept apart until activated."""
+    """
+    Where a source's tables stand, and how they are loaded.
+
+    Shape: `staged_versions`: new versions are kept apart until activated. `discards`: table, by its name as
+    sent or in the warehouse -> the position up to which its records are rejected, because a person gave up
+    what waits.
+    """
 
     source_id: int
     schema_name: str
     staged_versions: bool = False
+    discards: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +115,6 @@ class _Attempt:
         self, destination: Destination, arrivals: Arrivals, load: Load, sources: Mapping[int, Source]
     ) -> None:
         self._destination = destination
-        self._arrivals = arrivals
         self._load = load
         self._sources = sources
         held = () if load.before is None else load.before.held
@@ -115,6 +122,10 @@ class _Attempt:
         if load.only is not None:
             del self._held[self._key(load.only.schema_name, load.only.table_name)]
         self.refused: dict[Place, str] = {}
+        self._arrivals = {
+            source_id: self._given_up(sources[source_id], each) if sources[source_id].discards else each
+            for source_id, each in arrivals.items()
+        }
 
     def load(self, *, rehearse: bool = False, refused: Mapping[Place, str] | None = None) -> Done:
         """Prepare what is not set aside and write it with the progress."""
@@ -153,6 +164,22 @@ class _Attempt:
         crash_point("loader before load")
         done.rows = self._destination.load(parts, span, rehearse=rehearse).rows
         return done
+
+    def _given_up(self, source: Source, arrivals: Sequence[Arrival]) -> Sequence[Arrival]:
+        """Refuse the records that a person gave up, and let their batches activate nothing."""
+        upto = {self._key(source.schema_name, name): each for name, each in source.discards.items()}
+        before = () if self._load.before is None else self._load.before.held
+        held = {self._key(each.schema_name, each.table_name): each.reason for each in before}
+        kept: list[Arrival] = []
+        for arrival in arrivals:
+            key = self._key(source.schema_name, arrival.batch.table_name)
+            if arrival.position > upto.get(key, 0):
+                kept.append(arrival)
+                continue
+            reason = f"discarded while its table waited: {held[key]}" if key in held else "discarded unloaded"
+            self.refused |= {(arrival.position, place): reason for place in arrival.batch.places}
+            kept.append(replace(arrival, batch=replace(arrival.batch, activates=False)))
+        return kept
 
     def _whole(self, rejected: Sequence[WholeRecord]) -> Part:
         """Return the part that keeps rejected records whole, its table made."""

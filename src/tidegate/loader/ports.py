@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tidegate.control.loads import LoadReport
@@ -63,12 +63,14 @@ class Assigned:
     What of a source loads into a destination: the entries in any of these spans.
 
     Shape: `spans` are pairs of positions, behind the first up to the second (None: on and on).
-    `staged_versions`: new table versions are kept apart until they are activated.
+    `staged_versions`: new table versions are kept apart until they are activated. `discards`: table -> the
+    position up to which what waits for it is given up.
     """
 
     schema_name: str
     spans: tuple[tuple[int, int | None], ...]
     staged_versions: bool = False
+    discards: Mapping[str, int] = field(default_factory=dict)
 
     def takes(self, position: int) -> bool:
         """Tell whether an entry of the source at a position loads there."""

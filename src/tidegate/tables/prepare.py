@@ -139,17 +139,20 @@ def _add_table(load: _Load, name: Name, arrivals: Sequence[Arrival]) -> None:
             _reject(load, arrival.batch, name.reason)
         _report(load, "", arrivals, [], Versions(None), rejected_before)
         return
+    arrivals_kept = [_without_refused(load, each) for each in arrivals]
+    wants = any(each.batch.data or each.batch.activates for each in arrivals_kept)
     table = load.tables.get(identity(name.text, load.capabilities))
-    if table is not None:
+    if table is not None and wants:
         own = identity(table.name, load.capabilities)
         subtables = [each for each in load.tables.values() if identity(each.parent, load.capabilities) == own]
-        reason = hold_reason(table, subtables, arrivals, load.capabilities)
+        reason = hold_reason(table, subtables, arrivals_kept, load.capabilities)
         if reason is not None:
             load.held[table.name] = reason
+            del load.rejected[rejected_before:]
             return
     versions = Versions(table.version if table is not None else None, staged=load.staged)
     planned: list[Planned] = []
-    for stretch in versions.stretches(_sound(load, table, arrivals), load.capabilities):
+    for stretch in versions.stretches(_sound(load, table, arrivals_kept), load.capabilities):
         planned.append(_plan(load, name, stretch))
         if identity(name.text, load.capabilities) not in load.tables:
             versions.active = None  # all were rejected, so the table is still to have its first record
@@ -240,15 +243,14 @@ def _activating(target: Target, part: Part | None, stretch: Stretch) -> Part | N
 
 def _sound(load: _Load, table: Table | None, arrivals: Sequence[Arrival]) -> list[Arrival]:
     """
-    Return the batches the table can take, without the records that the warehouse refused before.
+    Return the batches the table can take.
 
     A new table has the keys of its first record; batches with others are rejected.
     """
     sound: list[Arrival] = []
     known: dict[tuple[str, ...], frozenset[str]] = {}  # thousands of batches come with the same key names
     keys = None if table is None else key_identities(table.key_columns, load.capabilities)
-    for arrival in arrivals:
-        kept = _without_refused(load, arrival)
+    for kept in arrivals:
         names = kept.batch.key_names
         if names not in known:
             known[names] = key_identities(names, load.capabilities)
