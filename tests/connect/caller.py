@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from starlette.responses import JSONResponse
 
+from tests.conformance.control_stores import KINDS, open_at
 from tidegate.connect.app import ConnectApi
 from tidegate.connect.calls import Limits
 from tidegate.control import accounts, connect_tokens, destinations
@@ -56,9 +57,9 @@ def sent(api: ConnectApi, method: str, path: str, **options: Any) -> httpx.Respo
 
 
 @contextlib.contextmanager
-def connect_api(folder: Path, limits: Limits | None = None) -> Iterator[ConnectApi]:
-    """Open a store and the Connect API on it."""
-    store = Store.open(folder / "control.db")
+def connect_api(folder: Path, limits: Limits | None = None, *, kind: str = "sqlite") -> Iterator[ConnectApi]:
+    """Open a new store of a kind and the Connect API on it."""
+    store = open_at(KINDS[kind](folder), folder)
     log = open_log(log_format="json", log_level="info", process="test")
     api = ConnectApi(
         store,

@@ -44,10 +44,10 @@ class Town:
 
 
 @pytest.fixture
-def town(tmp_path: Path, exercised: Callable[[str], None]) -> Iterator[Town]:
+def town(kind: str, tmp_path: Path, exercised: Callable[[str], None]) -> Iterator[Town]:
     """The first account has something of every kind; the second has only itself."""
-    exercised("Connect API: two accounts")
-    with connect_api(tmp_path) as api:
+    exercised(f"Connect API: two accounts, on {kind}")
+    with connect_api(tmp_path, kind=kind) as api:
         victim, thief = (new_caller(api, tmp_path, name) for name in ("victim", "thief"))
         source_id = victim.source()["id"]
         token_id = victim.ok("POST", f"/v4/sources/{source_id}/tokens")["id"]
