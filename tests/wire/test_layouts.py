@@ -11,6 +11,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from tidegate.errors import Refusal
+from tidegate.instants import is_instant
 from tidegate.wire import batch_rules
 from tidegate.wire.batch import BatchChecker, read_batch
 from tidegate.wire.decode import decode_exact
@@ -186,6 +187,28 @@ def _body(*records: object, schema: Schema | None = None) -> bytes:
     messages = [{"action": "upsert", "sequence": n, "data": each} for n, each in enumerate(records)]
     body = {"table_name": "t", "schema": schema or PLAIN, "key_names": ["id"], "messages": messages}
     return json.dumps(body).encode()
+
+
+INSTANTS = st.builds(
+    "{}-{}{}{}{}{}".format,
+    st.sampled_from(["2026", "2026", "2024", "1969", "8999", "0001", "0999", "9999", "0000", "20260"]),
+    st.sampled_from(["01-31", "12-31", "02-28", "02-29", "04-31", "13-01", "1-1", "00-10"]),
+    st.sampled_from(["T", "T", "t", " ", "_", ""]),
+    st.sampled_from(["00:00:00", "23:59:59", "10:20:30", "24:00:00", "23:59:60", "10:20"]),
+    st.sampled_from(["", ".1", ".999999999", ".9999999999", ".", ",1", ".12345678901"]),
+    st.sampled_from(["", "Z", "z", "+00:00", "-23:59", "+0530", "+05", "+24:00", "-00:60", "\n"]),
+)
+
+
+@given(st.lists(INSTANTS, min_size=1, max_size=3))
+def test_a_layout_takes_only_texts_that_are_instants(texts: list[str]) -> None:
+    """Whatever else the decoder takes for a date-time, a layout is not sure of it. (W60)"""
+    schema: Schema = {"type": "object", "properties": {"id": {"type": "string", "format": "date-time"}}}
+    layout = layout_of(json.dumps(schema).encode(), schema, ["id"])
+    assert layout is not None
+    is_sure = layout.count(_body(*({"id": text} for text in texts), schema=schema)) is not None
+    event("sure" if is_sure else "unsure")
+    assert is_sure == all(map(is_instant, texts))
 
 
 def test_a_plain_schema_has_a_layout_that_is_sure_of_what_conforms() -> None:
