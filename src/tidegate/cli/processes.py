@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from tidegate.cli.context import control_store, journal_path
 from tidegate.cli.supervisor import stop_with_parent, wait_for_begin
+from tidegate.errors import TidegateError
 from tidegate.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -201,7 +202,15 @@ def main() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     part, lifeline, listening_fd = sys.argv[1:]
     parts = {"gate": gate, "loader": loader, "notifier": notifier}
-    parts[part](read_settings({}, os.environ)[0], int(lifeline), int(listening_fd))
+    settings = read_settings({}, os.environ)[0]
+    try:
+        parts[part](settings, int(lifeline), int(listening_fd))
+    except TidegateError as exc:
+        from tidegate.logs import open_log
+
+        log = open_log(log_format=settings.log_format, log_level=settings.log_level, process=part)
+        log.error("stopped", error=str(exc))
+        sys.exit(exc.exit_code)
 
 
 if __name__ == "__main__":
