@@ -51,6 +51,7 @@ def town(kind: str, tmp_path: Path, exercised: Callable[[str], None]) -> Iterato
         victim, thief = (new_caller(api, tmp_path, name) for name in ("victim", "thief"))
         source_id = victim.source()["id"]
         token_id = victim.ok("POST", f"/v4/sources/{source_id}/tokens")["id"]
+        victim.ok("PUT", "/v4/destinations/1", {"description": "checked"})
         notices = "/notifications/public/v1/api"
         email = victim.ok("POST", f"{notices}/custom-emails", {"email_address": "victim@example.com"})
         call = {"type": "post_load", "destination_id": 1, "config": {"url": "https://victim.example.com"}}

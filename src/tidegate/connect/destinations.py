@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from sqlalchemy import Connection
 
 from tidegate.connect.calls import NOT_FOUND, Call, Route, declined, json_object, number, when
+from tidegate.connect.connection_checks import account_folder, check
 from tidegate.connect.destination_types import form_named, report_card
-from tidegate.control import destinations, sources
+from tidegate.control import connection_checks, destinations, sources
+from tidegate.control.connection_checks import Check
 from tidegate.control.destinations import Destination
-from tidegate.control.sealing import scrubbed
 from tidegate.destinations import connect, form_of
 from tidegate.destinations.forms import Form, texts, to_send_again
 from tidegate.errors import (
     Conflict,
     Declined,
-    DestinationBusy,
-    DestinationError,
     InputInvalid,
     Unknown,
 )
@@ -96,7 +93,9 @@ def create(call: Call) -> Any:
         raise declined("InvalidType", f"invalid destination type ({type_})")
     defaults = {each.name: each.default for each in form.properties if each.default is not None}
     url = _address(form, defaults | given, None, call)
-    _check_connection(url, call)
+    started_at, completed_at, error = check(call, url)
+    if error is not None:
+        raise declined("ConnectionFailed", error)
     with call.writing() as conn:
         try:
             made = destinations.create(
@@ -109,11 +108,18 @@ def create(call: Call) -> Any:
             )
         except Conflict as exc:
             raise Declined(str(exc)) from exc
+        name = connection_checks.check_name(call.client_id, made.id)
+        checked = Check(name=name, started_at=started_at, completed_at=completed_at, error=None)
+        connection_checks.note(conn, made.id, checked)
         return destination_object(conn, made)
 
 
 def update(call: Call) -> Any:
-    """Change a destination, once it could be connected to as changed; what is absent stays."""
+    """
+    Change a destination, once it could be connected to as changed; what is absent stays.
+
+    An address that stays is checked too, but refuses nothing: a warehouse that is down can be renamed.
+    """
     with call.store.reading() as conn:
         found = _own(conn, call)
         before = None if found is None else destinations.full_url(conn, found.id)
@@ -128,8 +134,13 @@ def update(call: Call) -> Any:
     if not isinstance(given, dict) or (given and form is None):
         raise WRONG_PUT
     url = before if form is None or not given else _address(form, given, before, call)
-    if url != before:
-        _check_connection(url, call)
+    name = connection_checks.check_name(call.client_id, found.id)
+    started_at, completed_at, error = check(call, url)
+    checked = Check(name=name, started_at=started_at, completed_at=completed_at, error=error)
+    if error is not None and url != before:
+        with call.writing() as conn:
+            connection_checks.note(conn, found.id, checked)
+        raise declined("ConnectionFailed", error)
     with call.writing() as conn:
         try:
             changed = destinations.change(
@@ -143,8 +154,8 @@ def update(call: Call) -> Any:
             raise Declined("invalid connection id") from exc
         except Conflict as exc:
             raise Declined(str(exc)) from exc
-        check = {"check_job_name": f"{call.client_id}.{found.id}.check.{uuid4()}"}
-        return destination_object(conn, changed) | check
+        connection_checks.note(conn, found.id, checked)
+        return destination_object(conn, changed) | {"check_job_name": name}
 
 
 def delete(call: Call) -> Any:
@@ -203,7 +214,7 @@ def _address(form: Form, given: Mapping[str, Any], before: str | None, call: Cal
         missing = to_send_again(form, found, stored)
         wrong += missing
     try:
-        url = "" if wrong else form.address(found, before, _folder(call))
+        url = "" if wrong else form.address(found, before, account_folder(call))
         if url:
             connect(url)
             return url
@@ -215,22 +226,3 @@ def _address(form: Form, given: Mapping[str, Any], before: str | None, call: Cal
         bad_properties=sorted(set(wrong)),
         report_card=report_card(form, sorted({*found, *stored} - {*missing})),
     )
-
-
-def _folder(call: Call) -> Path:
-    return (call.files / str(call.client_id)).resolve()
-
-
-def _check_connection(url: str, call: Call) -> None:
-    """Connect once. Errors: Declined, with the warehouse's own words and without secrets."""
-    if str(_folder(call)) in url:
-        _folder(call).mkdir(mode=0o700, parents=True, exist_ok=True)
-    warehouse = connect(url)
-    try:
-        warehouse.open()
-    except DestinationBusy:
-        return  # it is there, and another process has it open
-    except DestinationError as exc:
-        raise declined("ConnectionFailed", scrubbed(str(exc), url)) from exc
-    finally:
-        warehouse.close()

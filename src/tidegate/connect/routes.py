@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tidegate.connect import (
+    connection_checks,
     custom_emails,
     destination_types,
     destinations,
@@ -20,6 +21,7 @@ ROUTES = (
     *tokens.ROUTES,
     *destination_types.ROUTES,
     *destinations.ROUTES,
+    *connection_checks.ROUTES,
     *loads.ROUTES,
     *replication_jobs.ROUTES,
     *custom_emails.ROUTES,
