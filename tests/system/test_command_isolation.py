@@ -20,8 +20,8 @@ import click
 import pytest
 import typer.main
 from sqlalchemy import select
-from typer.testing import CliRunner
 
+from tests.commands import run
 from tests.product import Product
 from tests.waiting import wait_until
 from tidegate.cli import app
@@ -39,7 +39,6 @@ from tidegate.control import tokens as access_tokens
 from tidegate.control.roles import Role
 from tidegate.control.schema import metadata
 from tidegate.control.store import Store
-from tidegate.errors import TidegateError
 
 OPERATORS = {
     "serve": "runs the whole",
@@ -153,13 +152,8 @@ class Town:
         arguments = [
             each.format(file=self.file, account=account) for each in (*arguments, *MORE.get(command, []))
         ]
-        folder = str(data_dir or self.product.data_dir)
-        line = [*command.split(), *arguments, "--account", str(account), "--data-dir", folder, "--json"]
-        done = CliRunner().invoke(app, line, input="a value of a token that senders have\n")
-        if isinstance(done.exception, TidegateError):
-            return done.exception.exit_code, f"{done.exception.code}: {done.exception}"
-        assert done.exception is None or isinstance(done.exception, SystemExit), line
-        return done.exit_code, done.output
+        line = [*command.split(), *arguments, "--account", str(account), "--json"]
+        return run(data_dir or self.product.data_dir, line, "a value of a token that senders have\n")
 
     def kept(self) -> dict[str, list[Any]]:
         """Return all that the store keeps of the first account."""
