@@ -56,7 +56,7 @@ def last(caller: Caller, destination: Any) -> Any:
 
 
 def test_a_check_that_succeeded_is_the_documented_object(caller: Caller, one: Any) -> None:
-    """Making a destination checks it; changing one does again, under the name that is answered. (A47)"""
+    """Making a destination checks it; changing one does again, under the name that is answered. (A48)"""
     made = last(caller, one)
     times = {name: made.pop(name) for name in ("start_time", "completion_time")}
     assert made.pop("name").startswith(f"{caller.client_id}.{one['id']}.check.")
@@ -78,7 +78,7 @@ def test_a_check_that_succeeded_is_the_documented_object(caller: Caller, one: An
 
 
 def test_a_check_that_failed_says_so_and_changes_nothing(caller: Caller, one: Any, tmp_path: Path) -> None:
-    """The destination stays as it was; its last check is the one that failed. (A45, A47)"""
+    """The destination stays as it was; its last check is the one that failed. (A45, A48)"""
     folder = tmp_path / "warehouses" / str(caller.client_id)
     (folder / "two.duckdb").mkdir()
     path = f"/v4/destinations/{one['id']}"
@@ -93,7 +93,7 @@ def test_a_check_that_failed_says_so_and_changes_nothing(caller: Caller, one: An
 
 
 def test_a_warehouse_that_is_away_can_be_renamed(caller: Caller, one: Any, tmp_path: Path) -> None:
-    """The check of an address that stays refuses nothing, and is told. (A47)"""
+    """The check of an address that stays refuses nothing, and is told. (A48)"""
     folder = tmp_path / "warehouses" / str(caller.client_id)
     (folder / "one.duckdb").unlink()
     (folder / "one.duckdb").mkdir()
@@ -102,7 +102,7 @@ def test_a_warehouse_that_is_away_can_be_renamed(caller: Caller, one: Any, tmp_p
 
 
 def test_without_a_check_there_is_nothing_to_answer(caller: Caller) -> None:
-    """As for an id that nobody has, and for sources, which have nothing to check. (A47)"""
+    """As for an id that nobody has, and for sources, which have nothing to check. (A48)"""
     default = caller.ok("GET", "/v4/destinations")[0]
     source = caller.source()
     for path in (
@@ -116,7 +116,7 @@ def test_without_a_check_there_is_nothing_to_answer(caller: Caller) -> None:
 
 
 def test_a_check_is_no_way_to_look_round_a_network(caller: Caller, talker: int) -> None:
-    """A closed port, one where something else speaks, and a name that nobody has are told alike. (A48)"""
+    """A closed port, one where something else speaks, and a name that nobody has are told alike. (A49)"""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         closed = listening.getsockname()[1]
     told = set()

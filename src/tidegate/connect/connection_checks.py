@@ -3,7 +3,7 @@ Checks of connections: what the last one of a destination found, and the check i
 
 A check may reach private addresses, where most warehouses are. So that whoever has a token cannot look round
 a network with it, nothing is told of a place that does not answer as a warehouse: not whether its name is
-known, a port is open, or what speaks there (docs/specs/connect-api.md, A45 and A48).
+known, a port is open, or what speaks there (docs/specs/connect-api.md, A45 and A49).
 """
 
 from __future__ import annotations
