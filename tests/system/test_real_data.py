@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.destinations import ADDRESSES
 from tests.datasets import ROWS, dataset
 from tests.product import Product
 
@@ -19,10 +20,18 @@ Exercised = Callable[[str], None]
 ROWS_EACH_REQUEST = 500
 
 
+@pytest.fixture(scope="module", params=["duckdb", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """One kind of warehouse that people have."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """A started product, shared: each test pushes to its own table."""
-    running = Product(tmp_path_factory.mktemp("real") / "data", environ={"TIDEGATE_LOAD_WAIT_S": "0.1"})
+def product(tmp_path_factory: pytest.TempPathFactory, kind: str) -> Iterator[Product]:
+    """A started product for each kind of warehouse, shared: each test pushes to its own table."""
+    folder = tmp_path_factory.mktemp("real")
+    flags = ("--workers", "1", "--destination", f"{kind}://{ADDRESSES[kind](folder)}")
+    running = Product(folder / "data", flags=flags, environ={"TIDEGATE_LOAD_WAIT_S": "0.1"})
     running.start()
     yield running
     running.close()
@@ -68,8 +77,10 @@ def values(row: dict[str, Any], field: str) -> Iterator[Any]:
     return (row[column] for column in columns if row.get(column) is not None)
 
 
-@pytest.mark.parametrize("name", ["cars.json", "movies.json", "seattle-weather.csv", "airports.csv"])
-def test_a_pushed_file_is_the_table(product: Product, name: str, exercised: Exercised) -> None:
+@pytest.mark.parametrize(
+    "name", ["cars.json", "movies.json", "seattle-weather.csv", "airports.csv", "github.csv"]
+)
+def test_a_pushed_file_is_the_table(product: Product, kind: str, name: str, exercised: Exercised) -> None:
     """`tidegate push` of a real file: as many rows, and every value, as in the file."""
     path = dataset(name)
     table = "pushed_" + path.stem.replace("-", "_")
@@ -77,17 +88,19 @@ def test_a_pushed_file_is_the_table(product: Product, name: str, exercised: Exer
     assert ROWS[name] == summary["records"]
     product.wait_until_loaded()
     expected = records_of(path)
-    kept = as_sent(product.rows(f"FROM {table}"), expected)
+    kept = as_sent(product.rows(f"SELECT * FROM {table}"), expected)
     rejected = [
         json.loads(row["record"])
         for row in product.rows(f"SELECT record FROM _sdc_rejected WHERE table_name = '{table}'")
     ]
     assert counted(expected) == counted(kept) + counted(rejected)
-    exercised(f"data: {name} by tidegate push")
+    exercised(f"data: {name} by tidegate push, {kind}")
 
 
 @pytest.mark.parametrize("name", ["cars.json", "seattle-weather.csv", "airports.csv", "movies.json"])
-def test_a_file_sent_by_http_is_the_table(product: Product, name: str, exercised: Exercised) -> None:
+def test_a_file_sent_by_http_is_the_table(
+    product: Product, kind: str, name: str, exercised: Exercised
+) -> None:
     """The same by plain HTTP to push, with a row number as key: values and rows as in the file."""
     path = dataset(name)
     table = "sent_" + path.stem.replace("-", "_")
@@ -100,13 +113,48 @@ def test_a_file_sent_by_http_is_the_table(product: Product, name: str, exercised
             )
             assert 201 == answer.status_code, answer.text
     product.wait_until_loaded()
-    kept = as_sent(product.rows(f"FROM {table}"), records)
+    kept = as_sent(product.rows(f"SELECT * FROM {table}"), records)
     rejected = [
         json.loads(row["record"])
         for row in product.rows(f"SELECT record FROM _sdc_rejected WHERE table_name = '{table}'")
     ]
     assert counted(records) == counted(kept) + counted(rejected)
-    exercised(f"data: {name} by HTTP")
+    exercised(f"data: {name} by HTTP, {kind}")
+
+
+def test_nested_earthquakes_are_a_table_and_its_elements(
+    product: Product, kind: str, exercised: Exercised
+) -> None:
+    """Objects of a GeoJSON file are columns, coordinates rows of a subtable, in place; sent twice."""
+    path = dataset("earthquakes.json")
+    features = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)["features"]
+    for _ in range(2):
+        product.run("push", "quakes", str(path), "--field", "features", "--key", "id")
+    product.wait_until_loaded()
+    expected = [flat(feature) for feature in features]
+    assert ROWS["earthquakes.json"] == len(expected)
+    assert counted(expected) == counted(as_sent(product.rows("SELECT * FROM quakes"), expected))
+    places = [
+        {"id": feature["id"], "axis": axis, "value": value}
+        for feature in features
+        for axis, value in enumerate(feature["geometry"]["coordinates"])
+    ]
+    renamed = "_sdc_source_key_id AS id, _sdc_level_0_id AS axis"
+    there = product.rows(f"SELECT *, {renamed} FROM quakes__geometry__coordinates")
+    assert counted(places) == counted(as_sent(there, places))
+    assert [] == product.rows("SELECT * FROM _sdc_rejected WHERE table_name = 'quakes'")
+    exercised(f"data: earthquakes.json by tidegate push, {kind}")
+
+
+def flat(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with the fields of its objects beside its own, and without arrays."""
+    found: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, dict):
+            found |= {f"{name}__{inner}": each for inner, each in flat(value).items()}
+        elif not isinstance(value, list):
+            found[name] = value
+    return found
 
 
 def json_safe(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
