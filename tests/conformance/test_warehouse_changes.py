@@ -15,8 +15,8 @@ from tidegate.errors import TableHeld
 from tidegate.tables.prepare import Prepared
 
 ONLY_ADDED = (
-    "table cars has no primary key over id any more, so rows are only added and replace none; put it back, or"
-    " drop the table to have it made anew"
+    "the primary key over id is gone, so rows are only added and replace none; put it back, or drop the table"
+    " to have it made anew"
 )
 
 

@@ -41,6 +41,7 @@ def test_the_newest_load_stands_first(product: Product, exercised: Callable[[str
     assert wanted == [tuple(each[key] for key in keys) for each in found]
     drawn = product.run("loads").stdout
     assert ["trips", "cars"] == [word for word in drawn.split() if word in ("cars", "trips")]
+    assert "import_api.trips: `tidegate rejected list` says why" in drawn
 
 
 @pytest.mark.parametrize(

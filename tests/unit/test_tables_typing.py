@@ -318,7 +318,7 @@ def test_a_character_without_a_place_is_left_out_and_counted() -> None:
     assert ["string has a character that PostgreSQL cannot store on id"] == [
         reason for reason, _ in rejections(load)
     ]
-    warning = "2 texts were stored without the character U+0000, which PostgreSQL cannot store"
+    warning = "texts stored without the character U+0000, which PostgreSQL cannot store: 2"
     assert [(warning,)] == [report.warnings for report in load.reports]
     assert [{"id": "c\0"}] == rows_of(prepared(arrival({"id": "c\0"})))
 

@@ -30,10 +30,10 @@ tidegate loads --source shop --limit 1000 --json
 [bold]What is printed[/]
 
 One line for each table of each load, newest first: the rows written into the
-table, those of arrays in its subtables, and the records rejected; why, is shown
-by `tidegate rejected list`. A note says why a table waits, or what else people
-should know. Loads that fail as a whole are shown by `tidegate status`. With
---json also the bounds of bookmark fields, times, versions and each subtable.
+table, the elements in its subtables, and the records rejected. Notes below say
+why a table waits, and what else people should know. Loads that fail as a whole
+are shown by `tidegate status`. With --json also the bounds of bookmark fields,
+times, versions and each subtable.
 """
 """Shown under the command's help."""
 
@@ -65,26 +65,28 @@ def loads(
             f"{each.rows_of_subtables:,}",
             f"{each.rows_rejected:,}",
             f"{(each.finished_at - each.started_at).total_seconds():.2f} s",
-            _note(each),
         )
         for each in reports
     ]
-    print_table(("finished", "source", "table", "rows", "in subtables", "rejected", "took", "note"), rows)
+    print_table(("finished", "source", "table", "rows", "elements", "rejected", "took"), rows)
+    for each in reports:
+        for note in _notes(each):
+            typer.echo(f"{when(each.finished_at)}  {names[each.source_id]}.{each.table_name}: {note}")
 
 
 loads.__doc__ = (loads.__doc__ or "") + EXAMPLES
 
 
-def _note(report: LoadReport) -> str:
+def _notes(report: LoadReport) -> Sequence[str]:
     """Why nothing was loaded, or what else happened that people may want to know."""
     if report.error is not None:
-        return report.error
+        return [f"waits: {report.error}"]
     notes = [f"version {report.table_version} is active now"] if report.activated else []
     if report.rows_outdated:
         notes.append(f"{report.rows_outdated:,} records of older versions dropped")
     if report.rows_rejected:
         notes.append("`tidegate rejected list` says why")
-    return "; ".join((*notes, *report.warnings))
+    return [*notes, *report.warnings]
 
 
 def _look(

@@ -179,7 +179,7 @@ def _report(
     rejected = len(load.rejected) - rejected_before
     table = load.tables.get(identity(destination_table, load.capabilities))
     if table is not None and not table.merges:
-        versions.warnings.append(reasons.only_added(table.name, table.key_columns))
+        versions.warnings.append(reasons.only_added(table.key_columns))
     load.reports.append(
         table_report(arrivals, destination_table, planned, versions, load.capabilities, rejected=rejected)
     )

@@ -91,15 +91,15 @@ def column_gone(table_name: str, column: str) -> str:
 
 def shortened(count: int, display_name: str) -> str:
     """A warning: texts with U+0000 where the warehouse has no place for it."""
-    return f"{count} texts were stored without the character U+0000, which {display_name} cannot store"
+    return f"texts stored without the character U+0000, which {display_name} cannot store: {count}"
 
 
-def only_added(table_name: str, key_columns: Sequence[str]) -> str:
+def only_added(key_columns: Sequence[str]) -> str:
     """A warning: people took away what keeps the keys of a table unique."""
     names = ", ".join(key_columns)
     return (
-        f"table {table_name} has no primary key over {names} any more, so rows are only added and replace"
-        " none; put it back, or drop the table to have it made anew"
+        f"the primary key over {names} is gone, so rows are only added and replace none; put it back, or drop"
+        " the table to have it made anew"
     )
 
 
