@@ -17,7 +17,8 @@ from tidegate.errors import (
     LoadConflict,
     TidegateError,
 )
-from tidegate.loader.load import Done, Load, Source, load_entries
+from tidegate.loader.ahead import Ahead
+from tidegate.loader.load import Done, Load, Source, load_arrivals
 from tidegate.loader.ports import reports_of
 from tidegate.loader.progress_text import furthest
 from tidegate.tables.model import Held, Progress, Span
@@ -107,6 +108,7 @@ class Lane:
         self._metrics = metrics
         self._log = log.bind(destination=destination.capabilities.kind)
         self._now_ms = now_ms
+        self._ahead = Ahead(journal, bytes_max=settings.load_bytes, log=self._log)
         self._label = destination.capabilities.kind
         self._read_at = float("-inf")
         self._held_since: float | None = None
@@ -140,6 +142,8 @@ class Lane:
                 attempt += 1
                 self._failed(exc, attempt=attempt, failing_s=now - failing_since)
                 stop.wait(self._retry_wait_s(exc, attempt))
+        for lane in self._lanes():
+            lane.read_no_more()
         self._destination.close()
 
     def catch_up_with(self, newcomers: Sequence[Newcomer]) -> None:
@@ -167,6 +171,7 @@ class Lane:
             if each.lane.loaded == self._position:
                 self._ledger.join(each.assignment_id)
                 self._newcomers.remove(each)
+                each.lane.read_no_more()
         return loaded
 
     def turn(self) -> bool:
@@ -177,7 +182,7 @@ class Lane:
         if self._journal.end() <= self._position or not self._gathered():
             return self._catch_up() or self._forget()
         self._read_at = time.monotonic()
-        reading = self._journal.read(self._position, bytes_max=self._settings.load_bytes)
+        reading = self._ahead.read(self._position)
         self._note_damaged(reading)
         if reading.entries:
             self._load(reading, self._position, reading.upto)
@@ -281,13 +286,11 @@ class Lane:
             )
             for source_id, each in assigned.items()
         }
-        entries = [
-            entry
-            for entry in reading.entries
-            if entry.request.source_id in assigned and assigned[entry.request.source_id].takes(entry.position)
-        ]
+        arrivals = self._ahead.arrivals(reading, assigned)
+        if only is None:
+            self._ahead.go_on(reading, assigned)
         self._hold()
-        done = load_entries(self._destination, entries, load, sources, log=self._log)
+        done = load_arrivals(self._destination, arrivals, load, sources, log=self._log)
         if only is not None and done.progress == self._progress:
             return  # as held as before; nothing to tell
         self._progress = done.progress
@@ -329,6 +332,10 @@ class Lane:
         self._destination.open()
         if self._held_since is None:
             self._held_since = now
+
+    def read_no_more(self) -> None:
+        """Give up what was read ahead. Safe to repeat."""
+        self._ahead.close()
 
     def release(self) -> None:
         """Let others have the warehouse file, where it can be held by one process only."""
