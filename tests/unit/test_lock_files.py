@@ -21,6 +21,11 @@ def test_a_lock_file_is_read_whole() -> None:
     assert {"a-b": {"1.0", "2.0"}, "b": {"1.0 ; sys_platform == 'win32'"}} == pins("# made by\n" + A + B + A2)
 
 
+def test_tests_may_need_everywhere_what_the_product_needs_somewhere() -> None:
+    """A marker may go in the second file; the version stays."""
+    assert [] == faults(A + B, A + B.replace(" ; sys_platform == 'win32'", ""), ["a-b"], ["a-b"])
+
+
 def test_sound_lock_files_have_no_faults() -> None:
     """Spellings of one name are one name, and comments and constraints ask for nothing."""
     assert [] == faults(A, A + B, ["A_b>=1"], ["# x", "-c runtime.txt", "A.b", "b"])
