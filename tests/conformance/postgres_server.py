@@ -19,6 +19,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -114,6 +115,20 @@ class PostgresServer:
             psutil.wait_procs(children, timeout=_START_S_MAX)
             self._process.wait(_START_S_MAX)
             self._process = None
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Stop all its processes for a while: connections stay, and nothing answers."""
+        assert self._process is not None
+        owner = psutil.Process(self._process.pid)
+        halted = [owner, *owner.children(recursive=True)]
+        for each in halted:
+            each.suspend()
+        try:
+            yield
+        finally:
+            for each in halted:
+                each.resume()
 
     def close(self) -> None:
         """Leave nothing behind."""

@@ -128,7 +128,7 @@ def test_nothing_is_lost_while_postgresql_restarts(
         sender = Sender(product)
         try:
             wait_until(lambda: _reported(product), within_s=60, what="the first report")
-            processes = {each.pid for each in product.processes()}
+            processes = _gates_and_loader(product)
             for take_away in (server.stop, server.kill):
                 sender.wait_for(201)
                 take_away()
@@ -141,11 +141,40 @@ def test_nothing_is_lost_while_postgresql_restarts(
         assert [{"n": len(sender.accepted)}] == product.rows("SELECT count(*) AS n FROM t")
         wait_until(lambda: _reported(product) == len(sender.accepted), what="every row in the usage")
         assert product.status()["healthy"]
-        assert processes == {each.pid for each in product.processes()}
+        assert processes == _gates_and_loader(product)
         assert {201, 503} >= set(sender.statuses)
     finally:
         server.close()
     exercised("control store: postgresql, restarts")
+
+
+def test_a_silent_postgresql_holds_up_nothing_else(
+    product: Product, monkeypatch: pytest.MonkeyPatch, exercised: Exercised
+) -> None:
+    """A server that neither answers nor hangs up: 503 within seconds, and the process does all else. (C18)"""
+    server = PostgresServer().start()
+    try:
+        monkeypatch.setenv(URL_ENV, f"postgresql://{server.new_database()}")
+        product.start()
+        sender = Sender(product)
+        try:
+            sender.wait_for(201)
+            with server.silent():
+                wait_until(lambda: sender.statuses[-1] == 503, within_s=60, what="an answer 503")
+                with product.client() as client:
+                    assert 200 == client.get("/healthz").status_code
+            sender.wait_for(201)
+        finally:
+            sender.stop()
+        product.wait_until_loaded()
+        assert [{"n": len(sender.accepted)}] == product.rows("SELECT count(*) AS n FROM t")
+    finally:
+        server.close()
+    exercised("control store: postgresql, silent")
+
+
+def _gates_and_loader(product: Product) -> set[int]:
+    return {each.pid for part in ("gate", "loader") for each in product.processes(part)}
 
 
 def _reported(product: Product) -> int:

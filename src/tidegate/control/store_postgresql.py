@@ -114,10 +114,13 @@ class PostgresqlDatabase:
         """Return the number of `grant_changes`, by a connection kept for it. Errors: ControlUnavailable."""
         with self._watch_lock:
             try:
-                if self._watch is None:
-                    self._watch = self._connect(autocommit=True)
-                found = self._watch.execute(_VERSION).fetchone()
-                return cast("int", found[0]) if found else 0
+                try:
+                    return self._asked()
+                except psycopg.OperationalError:
+                    if self._watch is None:  # this very attempt could not connect
+                        raise
+                    self._unwatch()  # the server was restarted since
+                    return self._asked()
             except psycopg.Error as exc:
                 self._unwatch()
                 raise ControlUnavailable(
@@ -146,6 +149,12 @@ class PostgresqlDatabase:
         with self._watch_lock:
             self._unwatch()
         self.engine.dispose()
+
+    def _asked(self) -> int:
+        if self._watch is None:
+            self._watch = self._connect(autocommit=True)
+        found = self._watch.execute(_VERSION).fetchone()
+        return cast("int", found[0]) if found else 0
 
     def _connect(self, *, autocommit: bool = False) -> psycopg.Connection[Any]:
         # Prepared statements are lost in poolers, and wrong after a newer release has changed a table.
