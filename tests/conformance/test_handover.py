@@ -396,7 +396,7 @@ def change(world: World, what: str, which: int, how: int, owned: Sequence[int]) 
             destinations.change(conn, chosen.id, url=url)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS)
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
 def test_whatever_happens_each_request_is_loaded_once(
