@@ -19,7 +19,7 @@ from bench.programs import Failed
 ID, WHAT, BUDGET = "B2", "load journal -> DuckDB, upserts", ">= 0.6x"
 PEERS = (DLT, TARGET_DUCKDB)
 SCRIPT = "bench.limits.upsert"
-LOAD_BYTES_QUICK, LOAD_BYTES = 3_000_000, 8_000_000
+LOAD_BYTES_QUICK, LOAD_BYTES = 2_000_000, 8_000_000
 """The product's default; in a quick run less, so that there are several loads, most with updates."""
 
 LOOK_AGAIN_S, HELD_S_MAX = 0.005, 30.0
@@ -70,14 +70,14 @@ class DuckDBFile:
 
 def measure(plan: Plan) -> list[Budget]:
     """Flat records against script and peers, nested ones against the script."""
-    flat = LoadFiles.written(plan.folder / "flat", plan.pick(40_000, 400_000))
+    flat = LoadFiles.written(plan.folder / "flat", plan.pick(30_000, 400_000))
     rivals = [
         Rival(peer=DLT, least=6, given=flat.lines),
         Rival(peer=TARGET_DUCKDB, least=8, given=flat.messages),
     ]
-    lines = _contest(plan, ID, WHAT, flat, rivals, (5, 200))
-    nested = LoadFiles.written(plan.folder / "nested", plan.pick(15_000, 100_000), nested=True)
-    return lines + _contest(plan, f"{ID}.nested", f"{WHAT}, nested", nested, [], (5, 45))
+    lines = _contest(plan, ID, WHAT, flat, rivals, (16, 200))
+    nested = LoadFiles.written(plan.folder / "nested", plan.pick(10_000, 100_000), nested=True)
+    return lines + _contest(plan, f"{ID}.nested", f"{WHAT}, nested", nested, [], (4, 45))
 
 
 def _contest(

@@ -12,7 +12,7 @@ from typing import Any
 
 from transit.writer import Writer
 
-from bench.b1_accept import CONNECTIONS, Side
+from bench.b1_accept import CONNECTIONS, RUN_S, RUN_S_QUICK, Side
 from bench.figures import Budget, at_least
 from bench.plan import Plan, in_turn
 from bench.programs import IDLE_LOADER, Server, gate_of, serving
@@ -29,8 +29,8 @@ def measure(plan: Plan) -> list[Budget]:
         transit = _side(plan, gate, product.access_token, "transit+json", _transit(product.client_id))
         plain = _side(plan, gate, product.access_token, "json", _json(product.client_id))
         for side in (transit, plain):
-            side.warm_up(500)
-        for number in plan.rounds(3, 15, seconds=(6, 50)):
+            side.warm_up(200, RUN_S_QUICK if plan.quick else RUN_S)
+        for number in plan.rounds(3, 15, seconds=(4, 50)):
             for side in in_turn((transit, plain), number):
                 side.run()
     return [_budget(transit, plain)]

@@ -82,7 +82,7 @@ class Watch:
 
 def measure(plan: Plan) -> list[Budget]:
     """Push at a steady rate and look; the value is the 99th percentile over all batches of a run."""
-    batches = plan.pick(8, 25) * BATCHES_PER_S
+    batches = plan.pick(6, 25) * BATCHES_PER_S
     bodies = plan.folder / "b5.bodies"
     write_bodies(bodies, batch_bodies(flat(batches * BODY_RECORDS, updates_share=0)))
     run = partial(_run, bodies=bodies, batches=batches)

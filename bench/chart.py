@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from bench.report import machine_line, number
+from bench.report import machine_line, number, verdict
 
-WIDTH, TOP, ROW, LABELS, ROOM = 860, 92, 30, 300, 130
+WIDTH, TOP, ROW, LABELS, ROOM = 900, 92, 30, 350, 130
 PLOT = WIDTH - LABELS - ROOM
 SCALE_MIN = 2.0
 """The scale reaches at least from half a budget to double; it is logarithmic, so both are equally far."""
 
+WORDS = {"yes": "met", "NO": "missed", "yes, unsure": "met, unsure", "NO, unsure": "missed, unsure"}
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2933; }
 .small { font-size: 11px; fill: #52606d; }
@@ -37,6 +38,7 @@ class Mark:
     id: str
     said: str
     met: bool
+    verdict: str
     middle: float
     low: float
     high: float
@@ -82,7 +84,7 @@ def _mark(each: dict[str, Any]) -> Mark | None:
     ends = [found, *each["middle"]]
     shares = [end / budget if each["budget"].startswith(">=") else budget / end for end in ends]
     said = f"{number(found)}{' ' if unit != 'x' else ''}{unit} (budget {each['budget']})"
-    return Mark(each["id"], said, bool(each["met"]), shares[0], min(shares), max(shares))
+    return Mark(each["id"], said, bool(each["met"]), verdict(each), shares[0], min(shares), max(shares))
 
 
 def _scale(extent: float, height: int) -> Sequence[str]:
@@ -102,13 +104,12 @@ def _row(mark: Mark, place: int, extent: float) -> Sequence[str]:
     y = TOP + ROW * place + 14
     kind = "met" if mark.met else "missed"
     low, middle, high = (_x(share, extent) for share in (mark.low, mark.middle, mark.high))
-    word = "met" if mark.met else "missed"
     return [
         _text(16, y + 4, mark.id, ""),
         _text(LABELS - 12, y + 4, mark.said, "small", "end"),
         f'<line class="range {kind}" x1="{low}" x2="{high}" y1="{y}" y2="{y}"/>',
         f'<circle class="{kind}" cx="{middle}" cy="{y}" r="5"/>',
-        _text(WIDTH - ROOM + 40, y + 4, word, "small"),
+        _text(WIDTH - ROOM + 40, y + 4, WORDS[mark.verdict], "small"),
     ]
 
 

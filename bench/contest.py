@@ -95,7 +95,7 @@ class Contest:
             peer.warm_up()
         for number in self.plan.rounds(*self.rounds, seconds=self.seconds):
             # A peer is slow, and its ratio far from one: every other round will do.
-            chosen = [each for each in peers if self.plan.quick or number % 2 == 0]
+            chosen = [each for each in peers if number % 2 == 0]
             everybody: list[Contender] = [ours, straight, *chosen]
             for contender in in_turn(everybody, number):
                 contender.run(number)

@@ -33,11 +33,11 @@ def measure(plan: Plan) -> list[Budget]:
 def _with_loader(plan: Plan, place: int, how: str, settings: dict[str, str]) -> Iterator[Budget]:
     bodies = BUDGETED.written(plan.folder)
     with serving(plan.folder / f"latency-{place}", "--workers", "1", **settings) as product:
-        greatest = _greatest(product, bodies, plan.pick(1, 3))
+        greatest = _greatest(product, bodies, plan.pick(1, 3), plan.pick(1, GREATEST_RUNS))
         runs: dict[str, list[dict[str, Any]]] = {name: [] for name, _ in SHARES}
         for _ in plan.rounds(1, 3, seconds=(7, 50), least=1):
             for name, share in SHARES:
-                runs[name].append(_open_loop(product, bodies, greatest * share, plan.pick(3, 8)))
+                runs[name].append(_open_loop(product, bodies, greatest * share, plan.pick(2, 8)))
     for name, share in SHARES:
         for title, key in PERCENTILES:
             yield seen(
@@ -51,10 +51,10 @@ def _with_loader(plan: Plan, place: int, how: str, settings: dict[str, str]) -> 
             )
 
 
-def _greatest(product: Product, bodies: Path, seconds: int) -> float:
+def _greatest(product: Product, bodies: Path, seconds: int, runs: int) -> float:
     """Return the requests/s of a closed loop as in B1: the median of some runs after a warm-up."""
     rates = [500.0 / seconds]
-    for _ in range(GREATEST_RUNS + 1):
+    for _ in range(runs + 1):
         requests = max(1, round(rates[-1] * seconds))
         flags = ("--connections", str(CONNECTIONS))
         report = send(port_of(product), bodies, requests, *flags, token=product.access_token)

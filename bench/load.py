@@ -88,9 +88,8 @@ class Connection(asyncio.Protocol):
         self.done: asyncio.Future[None] = self._loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Be ready; the run begins when all connections are."""
         self._transport = cast("asyncio.Transport", transport)
-        self._next()
 
     def data_received(self, data: bytes) -> None:
         """Note an answer once it is whole."""
@@ -112,6 +111,10 @@ class Connection(asyncio.Protocol):
         """End, or fail when the server closed the connection before the end."""
         if not self.done.done():
             self.done.set_exception(exc or ConnectionResetError("the server closed the connection"))
+
+    def begin(self) -> None:
+        """Take the first request."""
+        self._next()
 
     def _next(self) -> None:
         run = self._run
@@ -146,8 +149,10 @@ class Connection(asyncio.Protocol):
 
 async def _send_all(run: Run, host: str, port: int, connections: int) -> None:
     loop = asyncio.get_running_loop()
-    run.begun = time.monotonic()
     opened = [await loop.create_connection(lambda: Connection(run), host, port) for _ in range(connections)]
+    run.begun = time.monotonic()
+    for _, connection in opened:
+        connection.begin()
     await asyncio.gather(*(connection.done for _, connection in opened))
 
 

@@ -51,14 +51,17 @@ class Plan:
         """Tell a waiting person what happens now, and how long it has taken to get there."""
         print(f"bench {self.seconds:5.0f} s  {text}", file=sys.stderr, flush=True)
 
-    def rounds(self, quick: int, full: int, *, seconds: tuple[float, float], least: int = 2) -> Iterator[int]:
+    def rounds(self, quick: int, full: int, *, seconds: tuple[float, float], least: int = 0) -> Iterator[int]:
         """
         Yield the numbers of the rounds: at least `least`, then while another fits into the seconds.
+
+        Unless it is given, `least` is 1 in a quick run and 2 in a full one.
 
         Shape: the most rounds, and the seconds, each of a quick and of a full run. So a slow machine gets
         fewer rounds, not a longer run.
         """
         most, seconds_max = self.pick(quick, full), seconds[0 if self.quick else 1]
+        least = least or self.pick(1, 2)
         begun = time.monotonic()
         for number in range(most):
             spent = time.monotonic() - begun

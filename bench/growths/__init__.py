@@ -10,13 +10,11 @@ from bench.plan import Plan, in_turn
 Costs = Mapping[int, Sequence[float]]
 """By size, what a record cost in each round."""
 
-ROUNDS_LEAST = 2
-
 
 def in_rounds(plan: Plan, sizes: Sequence[int], cost: Callable[[int], float], *, full: int = 3) -> Costs:
     """Measure every size in each round, there and back; a new data folder each time."""
     found: dict[int, list[float]] = {size: [] for size in sizes}
-    for number in plan.rounds(1, full, seconds=(60, 200), least=1 if plan.quick else ROUNDS_LEAST):
+    for number in plan.rounds(1, full, seconds=(60, 200)):
         for size in in_turn(sizes, number):
             found[size].append(cost(size))
     return found

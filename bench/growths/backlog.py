@@ -36,8 +36,8 @@ def measure(plan: Plan) -> list[Budget]:
     loading = in_rounds(plan, sizes, partial(_load_cost, plan.folder, bodies))
     accepting = _accept_costs(plan, bodies, max(sizes))
     return [
-        line(f"{ID}.load", "load into DuckDB, a backlog of", "records", loading, LOAD_BOUND),
-        line(f"{ID}.accept", "accept, a journal of", "records waiting", accepting, ACCEPT_BOUND),
+        line(f"{ID}.load", "load into DuckDB a backlog of", "records", loading, LOAD_BOUND),
+        line(f"{ID}.accept", "accept into a journal of", "records waiting", accepting, ACCEPT_BOUND),
     ]
 
 

@@ -34,8 +34,8 @@ def measure(plan: Plan) -> list[Budget]:
     accepting: dict[int, list[float]] = {size: [] for size in sizes}
     loading = in_rounds(plan, sizes, partial(_cost, plan, accepting), full=4)
     return [
-        line(f"{ID}.accept", "accept, records of", "fields", accepting, ACCEPT_BOUND, unit="us/value"),
-        line(f"{ID}.load", "load into DuckDB, records of", "fields", loading, LOAD_BOUND, unit="us/value"),
+        line(f"{ID}.accept", "accept records of", "fields", accepting, ACCEPT_BOUND, unit="us/value"),
+        line(f"{ID}.load", "load into DuckDB records of", "fields", loading, LOAD_BOUND, unit="us/value"),
     ]
 
 

@@ -148,8 +148,8 @@ def _sources(plan: Plan) -> list[Budget]:
 
     costs = _in_rounds(plan, cost)
     return [
-        line("growth.sources.accept", "accept, from", "sources", costs[0], ACCEPT_BOUND),
-        line("growth.sources.load", "load into DuckDB, of", "sources", costs[2], LOAD_BOUND),
+        line("growth.sources.accept", "accept from", "sources", costs[0], ACCEPT_BOUND),
+        line("growth.sources.load", "load into DuckDB from", "sources", costs[2], LOAD_BOUND),
     ]
 
 
