@@ -377,8 +377,10 @@ class Lane:
         self._held_since = None
 
     def _retry_wait_s(self, exc: Exception, attempt: int) -> float:
-        longest = 0.5 if isinstance(exc, DestinationBusy) else self._settings.retry_wait_s_max
-        return min(longest, 0.1 * 2.0 ** min(attempt, 20))
+        # Whoever reads a warehouse file mostly lets go of it within milliseconds; a failure lasts longer.
+        busy = isinstance(exc, DestinationBusy)
+        shortest, longest = (0.01, 0.5) if busy else (0.1, self._settings.retry_wait_s_max)
+        return min(longest, shortest * 2.0 ** min(attempt, 20))
 
     def _note_damaged(self, reading: Reading) -> None:
         for damaged in reading.damaged:
