@@ -46,7 +46,10 @@ def test_the_kinds_and_their_forms_are_told(caller: Caller) -> None:
         card["details"]["protocol"],
     )
     asked = {each["name"]: each for each in card["steps"][0]["properties"]}
-    assert {"database", "encryption_type", "host", "password", "port", "ssl", "username"} == asked.keys()
+    assert {
+        *("database", "encryption_type", "host", "password", "port", "ssl", "sslrootcert", "username")
+    } == asked.keys()
+    assert ["sslrootcert"] == [name for name, each in asked.items() if not each["is_required"]]
     assert ["password"] == [name for name, each in asked.items() if each["is_credential"]]
     assert not any(each["provided"] for each in asked.values())
     assert 404 == caller.call("GET", "/v4/destination-types/redshift").status_code
@@ -256,7 +259,7 @@ def test_a_password_goes_nowhere_else(
             assert (400, "InvalidProperties") == (refused.status_code, refused.json()["error"])
             assert ["password"] == refused.json()["data"]["bad_properties"]
             card = refused.json()["data"]["report_card"]["steps"][0]["properties"]
-            assert {each["name"] for each in card} - {"password"} == {
+            assert {each["name"] for each in card} - {"password", "sslrootcert"} == {
                 each["name"] for each in card if each["provided"]
             }
         with pytest.raises(BlockingIOError):

@@ -8,6 +8,9 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from tidegate.destinations.forms import Form, Property
 
+PEM = "-----BEGIN CERTIFICATE-----"
+"""What `sslrootcert` begins with when it is the certificate itself. libpq takes the name of a file."""
+
 _HOST = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:]{2,45}"
 _HOST_SCHEMA = {
     "anyOf": [
@@ -16,6 +19,9 @@ _HOST_SCHEMA = {
         {"type": "string", "format": "hostname"},
     ]
 }
+_CERTIFICATES = rf"(?:{PEM}\s[A-Za-z0-9+/=\s]{{1,10000}}-----END CERTIFICATE-----\s*){{0,10}}"
+"""Certificates in PEM, ten at most; none takes away what was there."""
+
 _UNPROTECTED = frozenset({"disable", "allow", "prefer"})
 _FOLDED = {"host": "host", "port": "port", "dbname": "database", "user": "username", "password": "password"}
 """libpq's options that say the same as a property, and override the address proper."""
@@ -25,15 +31,25 @@ _CREDENTIALS = frozenset({"hostaddr", "passfile", "sslkey", "sslcert", "sslpassw
 
 
 def _address(given: Mapping[str, str], before: str | None, _folder: Path) -> str:
-    """Options of an earlier address stay; `ssl` chooses between no TLS and at least `require`."""
+    """
+    Options of an earlier address stay.
+
+    `ssl` chooses between no TLS and at least `require`; with a certificate to verify against, `verify-full`.
+    """
     known = _read(before) if before else {}
     values = known | dict(given)
     options = _options(before) if before else {}
     moved = any(values[name] != known.get(name) for name in ("host", "port", "username"))
     dropped = {*_FOLDED, *(_CREDENTIALS if moved else ())}
     options = {name: value for name, value in options.items() if name not in dropped}
+    if "sslrootcert" in given:
+        options.pop("sslrootcert", None)
+        options |= {"sslrootcert": given["sslrootcert"]} if given["sslrootcert"] else {}
     if values["ssl"] == "false":
         options["sslmode"] = "disable"
+        options.pop("sslrootcert", None)
+    elif "sslrootcert" in given:
+        options["sslmode"] = "verify-full" if given["sslrootcert"] else "require"
     elif options.get("sslmode", "prefer") in _UNPROTECTED:
         options["sslmode"] = "require"
     user = f"{quote(values['username'], safe='')}:{quote(values['password'], safe='')}"
@@ -54,6 +70,8 @@ def _read(url: str) -> dict[str, str]:
         "ssl": "false" if options.get("sslmode", "prefer") in _UNPROTECTED else "true",
         "username": unquote(parts.username or ""),
     }
+    if options.get("sslrootcert", "").startswith(PEM):
+        values["sslrootcert"] = options["sslrootcert"]
     return values | {_FOLDED[name]: value for name, value in options.items() if name in _FOLDED}
 
 
@@ -82,6 +100,13 @@ FORM = Form(
             leads=True,
         ),
         Property(name="ssl", json_schema={"type": "boolean"}, pattern="true|false", leads=True),
+        Property(
+            name="sslrootcert",
+            json_schema={"type": "string"},
+            pattern=_CERTIFICATES,
+            required=False,
+            leads=True,
+        ),
         Property(name="username", json_schema={"type": "string"}, leads=True),
     ),
     address=_address,

@@ -6,7 +6,9 @@ The driver is ADBC, over libpq: statements and Arrow go through one connection, 
 
 from __future__ import annotations
 
+import functools
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ import pyarrow as pa
 from adbc_driver_manager import AdbcStatement, AdbcStatusCode
 from adbc_driver_postgresql import dbapi
 
+from tidegate.destinations.postgresql_form import PEM
 from tidegate.errors import (
     AccessDenied,
     DestinationBusy,
@@ -71,6 +74,20 @@ _SETTINGS = """
 """
 
 
+@functools.cache
+def _kept(text: str) -> tempfile._TemporaryFileWrapper[str]:
+    """Write a text into a file of this process, readable by its owner alone, which goes with the process."""
+    file = tempfile.NamedTemporaryFile("w", prefix="tidegate-", suffix=".pem")  # noqa: SIM115 - kept open
+    file.write(text)
+    file.flush()
+    return file
+
+
+def _in_file(text: str) -> str:
+    """Return the name of a file that holds a certificate."""
+    return _kept(text).name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     """Where a server is. Shape: `place` may be shown to anyone; `secrets` are what must not be."""
@@ -105,6 +122,8 @@ class Address:
             raise InputInvalid(f"a PostgreSQL address has no option {unknown[0]!r}")
         host = options.get("host", parts.hostname or "localhost")
         raw = [parts.password or "", *(options.get(name, "") for name in _SECRET_PARAMETERS)]
+        if options.get("sslrootcert", "").startswith(PEM):
+            options["sslrootcert"] = _in_file(options["sslrootcert"])
         query = urlencode(_DEFAULTS | options, quote_via=quote)
         return cls(
             uri=f"postgresql://{parts.netloc}{parts.path}?{query}",
