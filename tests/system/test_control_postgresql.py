@@ -83,6 +83,18 @@ def _assert_untold(product: Product) -> None:
     assert [] == [text for text in shown if PASSWORD in text or QUOTED_PASSWORD in text]
 
 
+@pytest.mark.usefixtures("url")
+def test_a_store_has_one_server(product: Product, tmp_path: Path) -> None:
+    """Two would load the same sources from two journals; when the first is gone, another may. (C40)"""
+    product.start()
+    refused = _started(tmp_path / "other")
+    assert 3 == refused.returncode
+    assert "is in use by another running `tidegate serve`" in " ".join(refused.stderr.split())
+    assert PASSWORD not in refused.stderr
+    product.kill()
+    product.start()
+
+
 class Sender:
     """A client that sends one record after another, and remembers which were accepted."""
 

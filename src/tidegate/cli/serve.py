@@ -11,7 +11,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +24,7 @@ from tidegate.settings import METRICS_ENV, Settings, options, read_settings
 
 if TYPE_CHECKING:
     from tidegate.control.setup import FirstStart
+    from tidegate.control.store import Store
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -121,51 +122,52 @@ def _serve(settings: Settings, listening: socket.socket, *, as_json: bool) -> No
 
     log = open_log(log_format=settings.log_format, log_level=settings.log_level, process="supervisor")
     try:
-        started = _set_up(settings)
-        about = _about(settings, listening, started)
-        _write_server_file(settings, about)
-        supervisor.begin()
-        if as_json:
-            print_json(about)
-        else:
-            _greet(settings, about, started)
-        supervisor.run(log)
+        with _control_held(settings) as store:
+            started = _set_up(store, settings)
+            about = _about(store, listening, started)
+            _write_server_file(settings, about)
+            supervisor.begin()
+            if as_json:
+                print_json(about)
+            else:
+                _greet(settings, about, started)
+            supervisor.run(log)
     finally:
         supervisor.stop(log)
         (settings.data_dir / "server.json").unlink(missing_ok=True)
 
 
-def _set_up(settings: Settings) -> FirstStart | None:
+@contextmanager
+def _control_held(settings: Settings) -> Iterator[Store]:
+    """Open the control store and hold it for this server alone. Errors: as `Store.open` and `Store.hold`."""
+    with closing(control_store(settings)) as store:
+        store.hold()
+        yield store
+
+
+def _set_up(store: Store, settings: Settings) -> FirstStart | None:
     """On the first start make account, source, token and destination; later bring the store up to date."""
     from tidegate.control.setup import set_up
 
-    store = control_store(settings)
-    try:
-        return set_up(
-            store,
-            destination_url=settings.destination or _embedded_url(settings),
-            owner_email=settings.owner_email,
-        )
-    finally:
-        store.close()
+    return set_up(
+        store,
+        destination_url=settings.destination or _embedded_url(settings),
+        owner_email=settings.owner_email,
+    )
 
 
 def _embedded_url(settings: Settings) -> str:
     return f"duckdb:///{(settings.data_dir / 'warehouse.duckdb').resolve()}"
 
 
-def _about(settings: Settings, listening: socket.socket, started: FirstStart | None) -> dict[str, Any]:
+def _about(store: Store, listening: socket.socket, started: FirstStart | None) -> dict[str, Any]:
     """What a program that starts us wants to know; the token and the password only the first time."""
     from tidegate.control import accounts, destinations, sources
 
-    store = control_store(settings)
-    try:
-        with store.reading() as conn:
-            client_id = accounts.list_(conn)[0].client_id
-            source_ids = [each.id for each in sources.list_(conn, client_id)]
-            warehouses = [each.url for each in destinations.list_(conn, client_id) if each.is_default]
-    finally:
-        store.close()
+    with store.reading() as conn:
+        client_id = accounts.list_(conn)[0].client_id
+        source_ids = [each.id for each in sources.list_(conn, client_id)]
+        warehouses = [each.url for each in destinations.list_(conn, client_id) if each.is_default]
     host, port = listening.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - shown, not bound
     about: dict[str, Any] = {

@@ -45,6 +45,10 @@ class Database(Protocol):
         """Return a number; see `Store.version`."""
         ...
 
+    def hold(self) -> None:
+        """Take the store for one server; see `Store.hold`."""
+        ...
+
     def translated(self, exc: SQLAlchemyError) -> TidegateError:
         """Give an error of SQLAlchemy or the driver our name; the message holds no secret."""
         ...
@@ -141,6 +145,14 @@ class Store:
         Errors: ControlUnavailable.
         """
         return self._database.version()
+
+    def hold(self) -> None:
+        """
+        Take this store for one server until `close`: two would load the same sources from two journals.
+
+        Errors: DataDirInUse when another has it, ControlUnavailable. Source: docs/specs/control.md, C40.
+        """
+        self._database.hold()
 
     def close(self) -> None:
         """Give up files, connections and locks. Safe to repeat."""

@@ -25,6 +25,7 @@ from tidegate.errors import (
     Conflict,
     ControlUnavailable,
     ControlUnusable,
+    DataDirInUse,
     InputInvalid,
     TidegateError,
 )
@@ -34,6 +35,9 @@ SCHEMA = "tidegate-control"
 
 WRITERS_LOCK = 0x7469_6465_6761_7465
 """The key of the writers' advisory lock: `tidegate` in ASCII. Locks of other databases are apart."""
+
+SERVER_LOCK = WRITERS_LOCK + 1
+"""The key of the lock that the one server of a store holds for as long as it runs."""
 
 IDLE_WRITER_MS_MAX = 30_000
 """After this long without a word in a write transaction the server ends it: its machine has gone."""
@@ -64,6 +68,12 @@ _WRITING = (
     " WHERE current_setting('synchronous_commit') = 'off';"
     f" SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
 )
+_HOLDING = (
+    "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;"
+    f" SELECT pg_try_advisory_lock({SERVER_LOCK})"
+)
+"""With these a server whose machine has gone gives its store up within half a minute."""
+
 _VERSION = sql.SQL("SELECT coalesce(max(number), 0) FROM {}").format(sql.Identifier(SCHEMA, "grant_changes"))
 
 
@@ -85,6 +95,7 @@ class PostgresqlDatabase:
         self._writing = _WRITING.format(busy_wait_ms_max=busy_wait_ms_max)
         self._watch_lock = Lock()
         self._watch: psycopg.Connection[Any] | None = None
+        self._held: psycopg.Connection[Any] | None = None
         self.engine = create_engine(
             "postgresql+psycopg://",
             creator=self._connect,
@@ -127,6 +138,24 @@ class PostgresqlDatabase:
                     f"the control store at {self._place} cannot be read: {self._words(exc)}; try again"
                 ) from exc
 
+    def hold(self) -> None:
+        """Take a lock by a connection kept for it. Errors: DataDirInUse, ControlUnavailable."""
+        try:
+            self._held = self._connect(autocommit=True)
+            answers = self._held.execute(_HOLDING)
+            while answers.nextset():
+                pass  # the last statement's answer is the one that counts
+            found = answers.fetchone()
+        except psycopg.Error as exc:
+            raise ControlUnavailable(
+                f"the control store at {self._place} cannot be taken: {self._words(exc)}; try again"
+            ) from exc
+        if not found or not found[0]:
+            raise DataDirInUse(
+                f"the control store at {self._place} is in use by another running `tidegate serve`;"
+                " stop that, or give this one a database of its own"
+            )
+
     def translated(self, exc: SQLAlchemyError) -> TidegateError:
         """Give PostgreSQL's error our name, without the values that it may repeat."""
         orig = exc.orig if isinstance(exc, DBAPIError) else None
@@ -148,6 +177,9 @@ class PostgresqlDatabase:
         """Give up all connections. Safe to repeat."""
         with self._watch_lock:
             self._unwatch()
+        if self._held is not None:
+            self._held.close()
+            self._held = None
         self.engine.dispose()
 
     def _asked(self) -> int:

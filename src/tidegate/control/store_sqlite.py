@@ -63,6 +63,9 @@ class SqliteDatabase:
             except sqlite3.Error as exc:
                 raise ControlUnavailable(f"the control store cannot be read: {exc}; try again") from exc
 
+    def hold(self) -> None:
+        """Nothing: the file is in the data folder, which its server holds."""
+
     def translated(self, exc: SQLAlchemyError) -> TidegateError:
         """Give SQLite's error our name."""
         orig = getattr(exc, "orig", None) or exc
