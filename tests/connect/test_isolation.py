@@ -18,6 +18,8 @@ import pytest
 from tests.connect.caller import Caller, connect_api, new_caller
 from tidegate.connect.calls import Route
 from tidegate.connect.routes import ROUTES
+from tidegate.control import stream_schemas
+from tidegate.control.stream_schemas import Seen
 
 NOBODYS = "987654"
 """An id that no account has."""
@@ -52,11 +54,15 @@ def town(kind: str, tmp_path: Path, exercised: Callable[[str], None]) -> Iterato
         source_id = victim.source()["id"]
         token_id = victim.ok("POST", f"/v4/sources/{source_id}/tokens")["id"]
         victim.ok("PUT", "/v4/destinations/1", {"description": "checked"})
+        with api.store.writing() as conn:
+            seen = Seen(source_id=source_id, table_name="victims", key_names=("id",), schema_text="{}")
+            stream_schemas.note(conn, [seen])
         notices = "/notifications/public/v1/api"
         email = victim.ok("POST", f"{notices}/custom-emails", {"email_address": "victim@example.com"})
         call = {"type": "post_load", "destination_id": 1, "config": {"url": "https://victim.example.com"}}
         hook = victim.ok("POST", f"{notices}/hooks", call)
         owned = {
+            "stream_id": "1",
             "email_id": str(email["id"]),
             "hook_id": str(hook["id"]),
             "source_id": str(source_id),

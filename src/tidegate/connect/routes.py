@@ -12,6 +12,7 @@ from tidegate.connect import (
     replication_jobs,
     source_types,
     sources,
+    streams,
     tokens,
 )
 
@@ -19,6 +20,7 @@ ROUTES = (
     *source_types.ROUTES,
     *sources.ROUTES,
     *tokens.ROUTES,
+    *streams.ROUTES,
     *destination_types.ROUTES,
     *destinations.ROUTES,
     *connection_checks.ROUTES,

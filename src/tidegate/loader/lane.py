@@ -19,12 +19,13 @@ from tidegate.errors import (
 )
 from tidegate.loader.ahead import Ahead
 from tidegate.loader.load import Done, Load, Source, load_arrivals
-from tidegate.loader.ports import reports_of
+from tidegate.loader.ports import reports_of, seen_of
 from tidegate.loader.progress_text import furthest
 from tidegate.tables.model import Held, Progress, Span
 
 if TYPE_CHECKING:
     from tidegate.control.loads import LoadReport
+    from tidegate.control.stream_schemas import Seen
     from tidegate.destinations.base import Destination
     from tidegate.journal.base import Reading
     from tidegate.loader.ports import Ledger, Reads
@@ -113,7 +114,7 @@ class Lane:
         self._read_at = float("-inf")
         self._held_since: float | None = None
         self._held_tried_at = float("-inf")
-        self._untold: tuple[Sequence[LoadReport], Progress | None] | None = None
+        self._untold: tuple[Sequence[LoadReport], Progress | None, Sequence[Seen]] | None = None
         self._progress: Progress | None = None
         self._position: int | None = None
         self._forgot_at = float("-inf")
@@ -305,7 +306,7 @@ class Lane:
         self._metrics.rows_loaded.labels(self._label).inc(done.rows)
         self._metrics.rejected_records.labels(self._label).inc(rejected)
         self._metrics.load_seconds.labels(self._label).observe(seconds)
-        self._untold = reports, done.progress
+        self._untold = reports, done.progress, seen_of(done)
         self._tell()
         self._log.info(
             "loaded",

@@ -17,10 +17,12 @@ from tidegate.control import (
     loads,
     rejected,
     sources,
+    stream_schemas,
 )
 from tidegate.control.loads import LoadReport
 from tidegate.control.schema import from_ms
 from tidegate.control.store import Store
+from tidegate.control.stream_schemas import Seen
 from tidegate.errors import LoadConflict
 from tidegate.loader.ports import Assigned
 from tidegate.loader.progress_text import as_text, from_text
@@ -92,6 +94,7 @@ class StoreLedger:
         self._now_ms = now_ms
         self._failing = True  # as far as we know: the first load that works clears what an earlier run noted
         self._since_prune = 0
+        self._seen: dict[tuple[int, str], int] = {}  # hashes: schemas are long
 
     def assigned(self) -> Mapping[int, Assigned]:
         """Return what loads here; asking costs microseconds while nothing is committed. Errors: `_read`."""
@@ -149,9 +152,13 @@ class StoreLedger:
         with self._store.writing() as conn:
             assignments.join(conn, assignment_id)
 
-    def loaded(self, reports: Sequence[LoadReport], progress: Progress | None) -> None:
+    def loaded(
+        self, reports: Sequence[LoadReport], progress: Progress | None, seen: Sequence[Seen] = ()
+    ) -> None:
         """Keep the reports, and the calls of hooks that tell of them; note that the destination works."""
+        news = [each for each in seen if self._seen.get((each.source_id, each.table_name)) != hash(each)]
         with self._store.writing() as conn:
+            stream_schemas.note(conn, news)
             if progress is not None:
                 self._note(conn, progress)
             loads.add(conn, reports)
@@ -163,6 +170,7 @@ class StoreLedger:
                 loads.prune(conn)
                 self._since_prune = 0
         self._failing = False
+        self._seen |= {(each.source_id, each.table_name): hash(each) for each in news}
 
     def forget(self, before_ms: int) -> None:
         """Forget old marks on rejected records."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from tidegate.control.loads import LoadReport
 from tidegate.control.schema import from_ms
+from tidegate.control.stream_schemas import Seen
 from tidegate.journal.base import Reading, Stats
 from tidegate.loader.load import Done
 from tidegate.tables.model import Progress
@@ -54,6 +55,19 @@ def reports_of(done: Done, destination_id: int, started_at_ms: int, finished_at_
             error=held.reason,
         )
         for source_id, held in done.held
+    ]
+
+
+def seen_of(done: Done) -> list[Seen]:
+    """Turn what a load did into what it saw of each table that clients name."""
+    return [
+        Seen(
+            source_id=source_id,
+            table_name=table.table_name,
+            key_names=table.key_names,
+            schema_text=table.schema_text,
+        )
+        for source_id, table in done.tables
     ]
 
 
@@ -126,8 +140,10 @@ class Ledger(Protocol):
         """Note that a source loads along with the others from now on."""
         ...
 
-    def loaded(self, reports: Sequence[LoadReport], progress: Progress | None) -> None:
-        """Note what a load did and the progress it left, and that the destination works."""
+    def loaded(
+        self, reports: Sequence[LoadReport], progress: Progress | None, seen: Sequence[Seen] = ()
+    ) -> None:
+        """Note what a load did and saw, and the progress it left, and that the destination works."""
         ...
 
     def forget(self, before_ms: int) -> None:

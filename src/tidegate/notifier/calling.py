@@ -45,7 +45,7 @@ def call(url: str, body: bytes, headers: Mapping[str, str], *, wait_s: float, pu
         line.send(_request(parts, body, headers))
         status = line.status()
     except TimeoutError as exc:
-        raise CallFailed(f"{host} did not answer within {wait_s:g} s") from exc
+        raise _late(host, wait_s) from exc
     except OSError as exc:
         raise CallFailed(f"{host} {_reason(exc)}") from exc
     finally:
@@ -56,11 +56,17 @@ def call(url: str, body: bytes, headers: Mapping[str, str], *, wait_s: float, pu
     return status
 
 
+def _late(host: str, wait_s: float) -> CallFailed:
+    """Return what a call fails with when its time is over."""
+    return CallFailed(f"{host} did not answer within {wait_s:g} s")
+
+
 class _Line:
-    """A connection for one call, until its time is over: from then on everything raises TimeoutError."""
+    """A connection for one call, until its time is over. Errors: CallFailed when it is, OSError."""
 
     def __init__(self, host: str, wait_s: float) -> None:
         self._host = host
+        self._wait_s = wait_s
         self._end_s = time.monotonic() + wait_s
         self._open: socket.socket | None = None
 
@@ -69,7 +75,7 @@ class _Line:
         """The connection, told how much time is left."""
         left_s = self._end_s - time.monotonic()
         if left_s <= 0 or self._open is None:
-            raise TimeoutError
+            raise _late(self._host, self._wait_s)
         self._open.settimeout(left_s)
         return self._open
 

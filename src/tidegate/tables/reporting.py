@@ -19,6 +19,7 @@ from tidegate.tables.plan import Planned
 from tidegate.tables.rejected import storable
 from tidegate.tables.reports import Bookmark, SubtableReport, TableReport
 from tidegate.tables.rows import Arrival
+from tidegate.tables.schema_texts import schema_text
 from tidegate.tables.system import EXTRACTED_AT
 from tidegate.tables.versions import Versions
 
@@ -73,6 +74,7 @@ def table_report(
             *_warnings(arrivals, destination_table, planned, capabilities),
             *versions.warnings,
         ),
+        schema_text=schema_text(arrivals, planned),
     )
 
 

@@ -41,7 +41,7 @@ class TableReport:
     `rejected` counts rows of `_sdc_rejected`, `outdated` records dropped because their table version is older
     than the active one. `table_version`: the greatest sent, else the active one. `activated`: another version
     became the active one. `extracted_at_max`: the last `time_extracted` of rows, RFC 3339. `warnings` are
-    sentences for people.
+    sentences for people. `schema_text`: what the records look like, as a JSON Schema, "" for unknown.
     """
 
     table_name: str
@@ -56,3 +56,4 @@ class TableReport:
     bookmarks: tuple[Bookmark, ...] = ()
     subtables: tuple[SubtableReport, ...] = ()
     warnings: tuple[str, ...] = ()
+    schema_text: str = ""
