@@ -27,7 +27,7 @@ def connect(product: Product, exercised: Callable[[str], None]) -> Iterator[http
     """A program with a Connect API access token made by command."""
     exercised("Connect API: a running server")
     account = ("--account", str(product.client_id))
-    made = json.loads(product.run("connect-tokens", "create", "--name", "tests", *account, "--json").stdout)
+    made = json.loads(product.run("connect-tokens", "create", "--description", "tests", *account, "--json").stdout)
     headers = {"Authorization": f"Bearer {made['access_token']}"}
     with httpx.Client(base_url=product.base_url, headers=headers, timeout=60, trust_env=False) as client:
         yield client
@@ -76,7 +76,7 @@ def test_connect_tokens_are_made_listed_and_revoked(product: Product, connect: h
     secret = connect.headers["Authorization"].removeprefix("Bearer ")
     listed: list[dict[str, Any]] = json.loads(product.run("connect-tokens", "list", "--json").stdout)
     assert ("tests", secret[-4:], product.client_id) == tuple(
-        listed[0][name] for name in ("name", "last_four", "client_id")
+        listed[0][name] for name in ("description", "last_four", "client_id")
     )
     shown = product.run("connect-tokens", "list").stdout
     assert (True, False) == (f"...{secret[-4:]}" in shown, secret in shown)

@@ -74,25 +74,13 @@ def list_(*, account: OnlyAccount = None, data_dir: DataDir = None, as_json: AsJ
             each.description,
             each.client_id,
             f"...{each.last_four}",
-            each.role,
-            "disabled" if each.disabled_at else "enabled",
+            _state(each),
             each.created_by,
-            f"{each.created_at:%Y-%m-%d}",
             to_the_minute(each.last_used_at) or "never",
         )
         for each in found
     ]
-    headings = (
-        "id",
-        "description",
-        "client id",
-        "token",
-        "role",
-        "state",
-        "created by",
-        "created",
-        "last used",
-    )
+    headings = ("id", "description", "client id", "token", "state", "created by", "last used")
     print_table(headings, rows)
 
 
@@ -130,6 +118,14 @@ def revoke(
     with open_store(settings_for(data_dir)) as store, store.writing() as conn:
         token = connect_tokens.revoke(conn, token_id, client_id=within(conn, account))
     _say(token, "Revoked", as_json=as_json)
+
+
+def _state(token: ConnectToken) -> str:
+    words = [
+        *(["read-only"] if not token.role.may_change else []),
+        *(["disabled"] if token.disabled_at else []),
+    ]
+    return ", ".join(words) or "enabled"
 
 
 def _say(token: ConnectToken, what: str, *, as_json: bool) -> None:

@@ -118,7 +118,7 @@ def list_(
             token.id,
             owner.schema_name,
             f"...{token.last_four}",
-            when(token.created_at),
+            f"{token.created_at:%Y-%m-%d}",
             when(token.expires_at) or "never",
             to_the_minute(token.last_used_at) or "never",
         )
