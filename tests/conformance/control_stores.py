@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.conformance import postgres_server
 from tidegate.control.store import Store
@@ -41,9 +42,9 @@ def _dump(address: str, _folder: Path) -> bytes:
 
 
 def _drop(address: str, _folder: Path) -> None:
-    server = postgres_server.server()
-    with server.admin(f"{address.rpartition('/')[0]}/postgres") as admin:
-        admin.execute(f"drop database {address.rpartition('/')[2]} with (force)".encode())
+    name = conninfo_to_dict(address)["dbname"]
+    with psycopg.connect(address, dbname="postgres", autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)".encode())
 
 
 KINDS: dict[str, Callable[[Path], str]] = {
