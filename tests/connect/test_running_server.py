@@ -27,7 +27,9 @@ def connect(product: Product, exercised: Callable[[str], None]) -> Iterator[http
     """A program with a Connect API access token made by command."""
     exercised("Connect API: a running server")
     account = ("--account", str(product.client_id))
-    made = json.loads(product.run("connect-tokens", "create", "--description", "tests", *account, "--json").stdout)
+    made = json.loads(
+        product.run("connect-tokens", "create", "--description", "tests", *account, "--json").stdout
+    )
     headers = {"Authorization": f"Bearer {made['access_token']}"}
     with httpx.Client(base_url=product.base_url, headers=headers, timeout=60, trust_env=False) as client:
         yield client
@@ -66,6 +68,13 @@ def test_a_source_is_made_used_rotated_paused_and_deleted(product: Product, conn
     assert {("guide", "orders")} == {(each["source"], each["table_name"]) for each in counted}
     assert sum(each["rows_loaded"] for each in counted) >= 3
     assert "guide" in product.run("usage", "--days", "2").stdout
+    (stream,) = connect.get(f"{path}/streams").json()
+    assert ("orders", ["id"]) == (stream["stream_name"], stream["metadata"]["table-key-properties"])
+    schema = json.loads(connect.get(f"{path}/streams/{stream['stream_id']}").json()["schema"])
+    assert {"id": {"type": ["integer", "null"]}} == schema["properties"]
+    (table,) = json.loads(product.run("tables", "list", "guide", "--json").stdout)
+    assert (True, schema) == (table["rows_loaded"] >= 3, table["schema"])
+    assert "orders" in product.run("tables", "list", "guide").stdout
     assert ("guide", "orders", None) == (load["source_name"], load["stream_name"], load["error_state"])
     connect.delete(path).raise_for_status()
     wait_until(lambda: 401 == push(product, second["access_token"], 6), within_s=5, what="the end")

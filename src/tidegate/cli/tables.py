@@ -1,7 +1,8 @@
-"""`tidegate tables`: what can be done about one table of a source."""
+"""`tidegate tables`: the tables of a source, and what can be done about one."""
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,13 +10,50 @@ import typer
 
 from tidegate.cli.accounts import OnlyAccount, within
 from tidegate.cli.context import AsJson, DataDir, look_into_journal, open_store, print_json, settings_for
+from tidegate.cli.shown import print_table
 from tidegate.cli.sources import SourceArgument, find_source
 from tidegate.errors import InputInvalid, NotSetUp
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-app = typer.Typer(help="Tables: what can be done about one of a source's.", no_args_is_help=True)
+app = typer.Typer(help="Tables: what a source sends, and what can be done about one.", no_args_is_help=True)
+
+
+@app.command("list", epilog="Example: `tidegate tables list import_api --json`")
+def list_(
+    source: SourceArgument, *, account: OnlyAccount = None, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
+    """List the tables that a source sent, with their keys and how many rows each got in all."""
+    from tidegate.control import stream_schemas, usage
+
+    with open_store(settings_for(data_dir)) as store, store.reading() as conn:
+        found = find_source(conn, source, client_id=within(conn, account))
+        tables = stream_schemas.list_(conn, found.id)
+        counts = usage.totals(conn, found.id)
+    if as_json:
+        told = [
+            {
+                "id": each.id,
+                "table_name": each.table_name,
+                "key_names": list(each.key_names),
+                "rows_loaded": counts.get(each.table_name, (0, 0))[0],
+                "rows_rejected": counts.get(each.table_name, (0, 0))[1],
+                "schema": json.loads(each.schema_text or "{}"),
+            }
+            for each in tables
+        ]
+        print_json(told)
+        return
+    rows = [
+        (
+            each.table_name,
+            ", ".join(each.key_names) or "none: rows are added",
+            *(f"{count:,}" for count in counts.get(each.table_name, (0, 0))),
+        )
+        for each in tables
+    ]
+    print_table(("table", "key", "rows", "rejected"), rows)
 
 
 @app.command("discard", epilog="Example: `tidegate tables discard import_api orders --yes`")

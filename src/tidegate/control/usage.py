@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from tidegate.control.schema import usage
 
@@ -49,6 +49,14 @@ def list_(conn: Connection, *, since: date, source_id: int | None = None) -> Seq
         query = query.where(usage.c.source_id == source_id)
     ordered = query.order_by(usage.c.day.desc(), usage.c.source_id, usage.c.table_name)
     return [_usage(row) for row in conn.execute(ordered)]
+
+
+def totals(conn: Connection, source_id: int) -> Mapping[str, tuple[int, int]]:
+    """Return how many rows each table of a source got in all: loaded, and rejected records."""
+    sums = (func.sum(usage.c.rows_loaded), func.sum(usage.c.rows_rejected))
+    query = select(usage.c.table_name, *sums).where(usage.c.source_id == source_id)
+    rows = conn.execute(query.group_by(usage.c.table_name))
+    return {name: (int(loaded), int(rejected)) for name, loaded, rejected in rows}
 
 
 def _usage(row: Row[Any]) -> Usage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 from tidegate.tables.model import Column, Type
@@ -51,6 +52,7 @@ def _of_columns(columns: Sequence[Column]) -> str:
 def _number(value: Any) -> Any:
     """Write what JSON's encoder has no way to write: decimals; from Transit instants, as text."""
     try:
-        return float(value)
+        found = float(value)
     except (TypeError, ValueError, OverflowError):
         return str(value)
+    return found if isfinite(found) else str(value)
