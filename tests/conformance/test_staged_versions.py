@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.arrivals import arrival
-from tests.conformance.destinations import Warehouse, warehouse
+from tests.conformance.destinations import Warehouse, span, warehouse
 from tidegate.destinations import DESTINATIONS
 from tidegate.tables.prepare import Arrival
 
@@ -204,3 +207,69 @@ def test_no_client_can_send_to_what_is_kept_apart(shop: Warehouse) -> None:
     assert [(f"table names from client should not include reserved prefix on {name}",)] == rows(
         shop, "reason", "_sdc_rejected"
     )
+
+
+# --- Kept apart and not ------------------------------------------------------------------------------------
+
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        *(None, 1, 2.5, "x", True, Decimal("0.123456789"), Decimal("1E+20"), 2**70),
+        *([1, "a"], [{"b": 1}, None, {"b": "y", "c": [2]}], {"d": 1}, {"d": {"e": ["z"]}}, []),
+    ]
+)
+STEPS = st.lists(
+    st.tuples(
+        st.integers(0, 2),  # how many versions further
+        st.lists(
+            st.dictionaries(st.sampled_from(["id", "n", "m"]), VALUES, max_size=3).map(
+                lambda record: record | {"id": 1 if "id" not in record else 2}
+            ),
+            max_size=3,
+        ),
+        st.booleans(),  # whether the version is activated then
+        st.booleans(),  # whether a load ends here
+    ),
+    max_size=5,
+)
+_numbers = itertools.count()
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS, keyed=st.booleans())
+def test_after_an_activation_all_is_as_if_nothing_had_been_kept_apart(
+    shop: Warehouse, steps: list[tuple[int, list[dict[str, Any]], bool, bool]], keyed: bool
+) -> None:
+    """The same rows and elements in the same columns, whatever is sent, wherever loads end. (L85, L86)"""
+    number, found = next(_numbers), []
+    loads: list[list[Arrival]] = [[]]
+    versions = 1
+    about: dict[str, Any] = {"keys": ("id",) if keyed else ()}
+    for further, records, activates, ends in [*steps, (0, [], True, True)]:
+        versions += further
+        position = 1 + sum(map(len, loads))
+        loads[-1].append(version(versions, *records, activates=activates, position=position, **about))
+        if ends:
+            loads.append([])
+    for staged in (True, False):
+        schema = f"s{number}_{staged}".lower()
+        shop.staged = staged
+        for after, arrivals in enumerate(each for each in loads if each):
+            parts = shop.prepare(*arrivals, schema_name=schema).parts
+            journal = f"journal of {schema}"
+            shop.destination.load(parts, span(after, after + 1, journal))
+        found.append(contents(shop, schema))
+        if shop.kind != "memory":
+            shop.people(f"drop schema {schema} cascade")  # the last example is no slower than the first
+    assert found[1] == found[0]
+
+
+def contents(shop: Warehouse, schema: str) -> dict[str, list[str]]:
+    """Return the rows of each table of a schema that clients fill, but for keys made by chance."""
+    names = [each.name for each in shop.destination.tables(schema) if not each.name.startswith("_")]
+    return {
+        name: sorted(
+            str(sorted((key, value) for key, value in row.items() if "sdc_primary_key" not in key))
+            for row in shop.ask(f'select * from "{name}"', schema)
+        )
+        for name in sorted(names)
+    }
