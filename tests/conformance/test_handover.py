@@ -210,6 +210,28 @@ def test_what_waits_goes_along_with_its_source(world: World) -> None:
     assert [1, 2, 3, 9] == world.warehouses["old"].numbers()["moved"]
 
 
+def test_what_comes_after_a_change_is_for_the_new_place(world: World) -> None:
+    """Also while the loader has not begun anew: the old destination gets nothing of it. (C24, C36)"""
+    old, new = world.destination("old"), world.destination("new")
+    moved, left = world.source("moved", destination_id=new), world.source("left", destination_id=old)
+    world.settle()
+    with world.store.writing() as conn:
+        sources.move(conn, moved, old)
+    world.push(moved, 2)
+    world.turn()
+    assert {} == world.found()
+    world.settle()
+    with world.store.writing() as conn:
+        destinations.delete(conn, old, client_id=world.client_id)
+    world.push(left, 2)
+    world.turn()
+    assert {"moved": [1, 2]} == world.found()
+    with world.store.writing() as conn:
+        sources.move(conn, left, new)
+    world.settle()
+    assert [1, 2] == world.warehouses["new"].numbers()["left"]
+
+
 def test_others_are_freed_while_a_source_has_no_destination(world: World) -> None:
     """What it sends waits in the journal alone; the next destination gets it in order. (C24, J11)"""
     first, second = world.destination("first"), world.destination("second")
