@@ -253,6 +253,18 @@ def test_calls_that_ended_are_kept_for_a_while(store: Store, monkeypatch: pytest
         assert 4 == len(deliveries.latest(conn, 100, hook_id=other.id))
 
 
+def test_bounds_that_no_encoding_has_do_not_stop_a_load(store: Store) -> None:
+    """Half a surrogate pair and U+0000, which a client may have sent, are told as JSON writes them. (N12)"""
+    odd = "\ud800\0"
+    with store.writing() as conn:
+        hook(conn)
+        (call,) = told(conn, report(bookmarks=(Bookmark(field=odd, least=odd, greatest=odd),)))
+    assert call.payload.isascii()
+    assert {"key": odd, "max_value": odd, "min_value": odd} == json.loads(call.payload)["tables"][0][
+        "bookmark_metadata"
+    ][0]
+
+
 # --- Outboxes ----------------------------------------------------------------------------------------------
 
 

@@ -133,7 +133,7 @@ def _insert(
         "hook_id": hook.id,
         "source_id": source_id,
         "table_name": table_name,
-        "payload": json.dumps(told, ensure_ascii=False),
+        "payload": json.dumps(told),  # ASCII: bounds of bookmarks may be texts that no encoding has
         "created_at": at,
         "state": State.WAITING,
         "due_at": at,

@@ -30,7 +30,7 @@ class Postman:
         """Connect and sign in."""
         try:
             self._line = self._connected()
-        except (OSError, smtplib.SMTPException) as exc:
+        except (OSError, smtplib.SMTPException, UnicodeError) as exc:
             raise MailFailed(f"the mail server {self._server.host} cannot be used: {_said(exc)}") from exc
         return self
 
@@ -55,6 +55,8 @@ class Postman:
             raise _by_code(exc.smtp_code, words) from exc
         except (OSError, smtplib.SMTPException) as exc:
             raise MailFailed(f"the mail server {self._server.host} cannot be used: {_said(exc)}") from exc
+        except UnicodeError as exc:
+            raise MailRefused("the mail has characters that cannot be sent") from exc
 
     def _connected(self) -> smtplib.SMTP:
         server = self._server
@@ -72,7 +74,7 @@ class Postman:
                 line.starttls(context=context)
             if server.user:
                 line.login(server.user, server.password)
-        except (OSError, smtplib.SMTPException):
+        except (OSError, smtplib.SMTPException, UnicodeError):
             line.close()
             raise
         return line
@@ -97,6 +99,8 @@ def _by_code(code: int, words: str) -> MailFailed | MailRefused:
 
 
 def _said(exc: Exception) -> str:
+    if isinstance(exc, UnicodeError):
+        return "user and password must be ASCII"
     if isinstance(exc, smtplib.SMTPResponseException):
         return f"{exc.smtp_code} {_text(exc.smtp_error)}"
     if isinstance(exc, ssl.SSLCertVerificationError):
