@@ -1,5 +1,5 @@
 """
-The control store: accounts, users, sources, access tokens, destinations and load reports, a file for each noun.
+The control store: accounts, users, sources, access tokens, destinations, load reports; a file for each noun.
 
 May import errors and SQLAlchemy; Alembic only while migrating, cryptography only to seal, argon2 only to hash
 passwords, each when first needed. Invariants

@@ -1,8 +1,8 @@
 """
 Signing in with a password. The answer, and the time it takes, tell nothing but right or wrong.
 
-The slow part stands between two transactions, so that nobody waits for a password to be hashed. It takes 46 MiB
-and a processor for a tenth of a second: whoever serves pages bounds how many attempts run at a time.
+The slow part stands between two transactions, so that nobody waits for a password to be hashed. It takes
+46 MiB, and a processor for a tenth of a second: whoever serves pages bounds how many attempts run at a time.
 """
 
 from __future__ import annotations
