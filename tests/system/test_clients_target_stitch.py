@@ -13,6 +13,7 @@ import pytest
 
 from tests.clients.environments import python_client
 from tests.clients.faults import Fault, faulty_proxy
+from tests.conformance.destinations import ADDRESSES
 from tests.product import Product
 
 pytestmark = pytest.mark.xdist_group("target-stitch")
@@ -232,3 +233,89 @@ def test_an_activation_leaves_only_its_version(product: Product, target: Run, ex
         "SELECT _sdc_table_version AS version, count(*) AS rows FROM switched GROUP BY 1"
     )
     exercised(f"{NAME}: activation")
+
+
+ORDER_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "integer"},
+        "total": {"type": ["null", "string"], "format": "singer.decimal"},
+        "rate": {"type": ["null", "number"], "multipleOf": 1e-10},
+        "seen_at": {"type": ["null", "string"], "format": "date-time"},
+        "customer": {"type": "object", "properties": {"city": {"type": ["null", "string"]}}},
+        "lines": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "sku": {"type": "string"},
+                    "price": {"type": ["null", "string"], "format": "singer.decimal"},
+                    "tags": {"type": "array", "items": {"type": "string"}},
+                },
+            },
+        },
+    },
+}
+TOTAL = "12345678901234567890.123456789"
+
+
+def orders(version: int, ids: range) -> list[dict[str, Any]]:
+    """Return one full-table run of a stream with everything in it that Singer taps send."""
+    lines = [{"sku": f"s{version}", "price": "0.1000000001", "tags": ["a", "b"]}, {"sku": "t", "tags": []}]
+    each = records(
+        "orders",
+        ids,
+        version=version,
+        total=TOTAL,
+        rate=0.25,
+        seen_at="2020-01-13T21:25:03.123456789Z",
+        customer={"city": "Zürich"},
+        lines=lines,
+    )
+    schema_message = schema("orders", "id") | {"schema": ORDER_SCHEMA}
+    return [
+        schema_message,
+        *each,
+        {"type": "ACTIVATE_VERSION", "stream": "orders", "version": version},
+        state(version),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "postgresql"])
+def test_a_stream_with_everything_is_tables_in_every_warehouse(
+    kind: str, target: Run, tmp_path: Path, exercised: Exercised
+) -> None:
+    """Nested records, decimals of 29 digits, instants, versions: two runs, and only the second is left."""
+    flags = ("--workers", "1", "--destination", f"{kind}://{ADDRESSES[kind](tmp_path)}")
+    product = Product(tmp_path / "data", flags=flags, environ={"TIDEGATE_LOAD_WAIT_S": "0.1"}).start()
+    try:
+        for version, ids in ((1, range(5)), (2, range(3, 6))):
+            done = target(
+                orders(version, ids),
+                base_url=product.base_url,
+                client_id=product.client_id,
+                token=product.access_token,
+            )
+            assert (0, [str(version)]) == (done.returncode, done.stdout.splitlines()), done.stderr
+        product.wait_until_loaded()
+        assert [
+            {"id": id_, "total": TOTAL, "rate": 0.25, "city": "Zürich", "us": 1_578_950_703_123_456, "v": 2}
+            for id_ in range(3, 6)
+        ] == product.rows(
+            "select id, cast(total as varchar) as total, cast(rate as double precision) as rate,"
+            " customer__city as city, cast(extract(epoch from seen_at) * 1000000 as bigint) as us,"
+            " _sdc_table_version as v from orders order by id"
+        )
+        assert [
+            {"sku": "s2", "price": 0.1000000001, "n": 3},
+            {"sku": "t", "price": None, "n": 3},
+        ] == product.rows(
+            "select sku, cast(max(price) as double precision) as price, count(*) as n from orders__lines"
+            " group by sku order by sku"
+        )
+        assert [{"n": 6, "ids": 3}] == product.rows(
+            "select count(*) as n, count(distinct _sdc_source_key_id) as ids from orders__lines__tags"
+        )
+        exercised(f"{NAME}: nested, decimals, instants, versions into {kind}")
+    finally:
+        product.close()
