@@ -55,6 +55,7 @@ OPERATORS = {
 PLAIN = {
     "query": "SELECT 1",
     "table_name": "orders",
+    "table": "orders",
     "file": "{file}",
     "display_name": "Made by the second",
     "url": "https://receiver.example.com/loads",
@@ -85,7 +86,7 @@ PLAIN_OPTIONS = frozenset(
     schema kind texts_only url token batch_size to since until
     resume lang access_token days who what reason marked everything
     deleted yes expires_in_days region file name no_check description read_only
-    role password_stdin staged_versions
+    role password_stdin staged_versions field
     """.split()  # noqa: SIM905 - forty lines would tell nobody more
 )
 """Options that name nothing of an account."""
@@ -93,6 +94,7 @@ PLAIN_OPTIONS = frozenset(
 MORE: dict[str, list[str]] = {
     "sources delete": ["--yes"],
     "destinations delete": ["--yes"],
+    "tables discard": ["--yes"],
     "destinations update": ["--name", "Stolen"],
     "sources set": ["--staged-versions", "on"],
     "replay": ["--to", "duckdb:///{file}.duckdb"],
