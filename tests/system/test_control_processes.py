@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.control_stores import KINDS
-from tidegate.control import accounts, setup, sources, tokens
+from tidegate.control import accounts, migrate, setup, sources, tokens
+from tidegate.control.schema import REVISION, metadata
 from tidegate.control.setup import FirstStart
 from tidegate.control.store import Store
 
@@ -159,6 +160,22 @@ def test_of_first_starts_at_once_one_sets_up(kind: str, address: str, tmp_path: 
     store = Store.open(new)
     with store.reading() as conn:
         assert 1 == len(accounts.list_(conn))
+    store.close()
+
+
+def test_an_older_store_opened_several_times_at_once_is_migrated_once(address: str) -> None:
+    """After an update all processes start together; one migrates, the others find it done. (C1)"""
+    store = Store.open(address)
+    with store.writing() as conn:
+        for table in ("alembic_version", *(each.name for each in reversed(metadata.sorted_tables))):
+            conn.exec_driver_sql(f"DROP TABLE {table}")
+        migrate.replay(conn, "0001")
+    store.close()
+    with others(address, 'print("opened")', 4) as processes:
+        assert Counter(opened=4) == said(processes)
+    store = Store.open(address)
+    with store.reading() as conn:
+        assert REVISION == migrate.revision(conn)
     store.close()
 
 
