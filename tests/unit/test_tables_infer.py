@@ -112,3 +112,12 @@ def test_a_preview_has_the_tables_and_what_would_be_rejected() -> None:
     (rejected,) = seen.rejected
     assert {"id": 99, "a__st": 1} == json.loads(rejected["record"])
     assert "reserved datatype suffix on a__st" in rejected["reason"]
+
+
+def test_a_preview_tells_of_a_table_that_would_wait() -> None:
+    """Where the tables are there already, and what is sent has other keys. (L15, L90)"""
+    (cars,) = preview([arrival({"id": 1}).batch], DUCKDB_LIKE, schema_name="shop", at_ms=1).tables
+    other = arrival({"id": 1, "b": 2}, keys=("b",)).batch
+    seen = preview([other], DUCKDB_LIKE, schema_name="shop", at_ms=1, tables=[cars.table])
+    reason = "Primary Keys for table do not match Primary Keys of incoming data"
+    assert ([], [f"cars would wait: {reason}"]) == ([*seen.tables], [*seen.warnings])

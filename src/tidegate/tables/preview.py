@@ -40,17 +40,24 @@ class Preview:
     warnings: Sequence[str]
 
 
-def preview(batches: Sequence[Batch], capabilities: Capabilities, *, schema_name: str, at_ms: int) -> Preview:
+def preview(
+    batches: Sequence[Batch],
+    capabilities: Capabilities,
+    *,
+    schema_name: str,
+    at_ms: int,
+    tables: Sequence[Table] = (),
+) -> Preview:
     """
-    Return what batches would become in an empty schema, in one load; nothing is touched.
+    Return what batches would become in a schema with these tables, in one load; nothing is touched.
 
-    Units: `at_ms` is the time of acceptance and load, milliseconds since 1970 UTC.
+    Shape: a table that could not be loaded into is told in a warning. Units: `at_ms` is the time of acceptance and load, milliseconds since 1970 UTC.
     """
     arrivals = [
         Arrival(position=place, received_at_ms=at_ms, request_id="", batch=batch)
         for place, batch in enumerate(batches, start=1)
     ]
-    load = prepare(schema_name, arrivals, (), capabilities, batched_at_ms=at_ms, new_uuids=_numbered)
+    load = prepare(schema_name, arrivals, tables, capabilities, batched_at_ms=at_ms, new_uuids=_numbered)
     by_name: dict[str, list[tuple[Table, pa.Table]]] = {}
     for table, rows in _written(load.parts):
         by_name.setdefault(table.name, []).append((table, rows))
@@ -58,7 +65,10 @@ def preview(batches: Sequence[Batch], capabilities: Capabilities, *, schema_name
     return Preview(
         tables=[_table(each) for each in by_name.values()],
         rejected=[row for _, rows in refused for row in rows.to_pylist()],
-        warnings=[warning for report in load.reports for warning in report.warnings],
+        warnings=[
+            *(warning for report in load.reports for warning in report.warnings),
+            *(f"{table_name} would wait: {reason}" for table_name, reason in load.held.items()),
+        ],
     )
 
 
