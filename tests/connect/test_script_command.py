@@ -61,12 +61,10 @@ def test_a_script_runs_as_it_is(
     done = subprocess.run([program, str(path)], capture_output=True, text=True, check=False, timeout=100)
     assert (0, "") == (done.returncode, done.stderr)
     product.wait_until_loaded()
-    (name,) = (
-        each["table_name"]
-        for each in json.loads(product.run("loads", "--limit", "50", "--json").stdout)
-        if each["table_name"] == table_name
-    )
-    assert table_name == name
+    reports = json.loads(product.run("loads", "--limit", "50", "--json").stdout)
+    loaded = [each for each in reports if each["table_name"] == table_name]
+    assert {("import_api", None)} == {(each["source"], each["error"]) for each in loaded}
+    assert 2 == sum(each["rows_loaded"] for each in loaded)
 
 
 def test_a_script_has_a_token_of_its_own(product: Product) -> None:

@@ -63,17 +63,24 @@ def test_accepted_records_follow_their_source(product: Product) -> None:
         aside = connect.post(f"/v4/sources/{source['id']}/tokens").json()["access_token"]
         assert 201 == push(1, aside)
         assert 201 == push(2, product.access_token)
-        wait_until(lambda: {1} == ids(product, "second.duckdb", "aside.orders"), what="the row of the second")
+        wait_until(
+            lambda: {1} == ids(product, "second.duckdb", "aside.orders"),
+            within_s=90,
+            what="the row of the second",
+        )
         product.wait_until_loaded()
         connect.delete(f"/v4/destinations/{second}").raise_for_status()
-        wait_until(lambda: 202 == push(3, aside), what="the answer that processing waits")
+        wait_until(lambda: 202 == push(3, aside), within_s=90, what="the answer that processing waits")
         assert 201 == push(4, product.access_token)
         wait_until(
             lambda: [{"id": 2}, {"id": 4}] == product.rows("SELECT id FROM import_api.orders ORDER BY id"),
+            within_s=90,
             what="row 4",
         )
         destination("third.duckdb")
-        wait_until(lambda: ids(product, "third.duckdb", "aside.orders") >= {3}, what="what had waited")
+        wait_until(
+            lambda: ids(product, "third.duckdb", "aside.orders") >= {3}, within_s=90, what="what had waited"
+        )
         product.wait_until_loaded()
     assert "process died" not in product.log_path.read_text()
 
@@ -85,6 +92,9 @@ def test_a_server_without_sources_and_destinations_starts(product: Product) -> N
     product.stop()
     product.start()
     assert (None, None) == (product.about["source_id"], product.about["warehouse"])
+    product.run("sources", "create", "Waiting")
+    warnings = json.loads(product.run("status", "--json").stdout)["warnings"]
+    assert ["source waiting has no destination"] == [each.partition(",")[0] for each in warnings]
     path = product.data_dir / "again.duckdb"
     created = json.loads(product.run("destinations", "create", f"duckdb:///{path}", "--json").stdout)
     assert created["is_default"]
@@ -97,8 +107,9 @@ def test_a_server_without_sources_and_destinations_starts(product: Product) -> N
             lambda: (
                 201 == sender.post("/v2/import/push", json=[product.record("t", 1, {"id": 1})]).status_code
             ),
+            within_s=90,
             what="the answer that it will load",
         )
-    wait_until(lambda: [{"id": 1}] == product.rows("SELECT id FROM shop.t"), what="the row")
+    wait_until(lambda: [{"id": 1}] == product.rows("SELECT id FROM shop.t"), within_s=90, what="the row")
     listed = product.run("destinations", "list").stdout + product.run("destinations", "show", "2").stdout
     assert "again.duckdb" in listed

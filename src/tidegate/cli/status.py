@@ -82,9 +82,10 @@ def status(
 
 
 def _look(settings: Settings, loads_max: int) -> Health:
-    from tidegate.control import destinations, loads
+    from tidegate.control import assignments, destinations, loads
 
     with open_store(settings) as store, store.reading() as conn:
+        homeless = assignments.homeless(conn)
         targets = destinations.list_(conn)
         reports = loads.latest(conn, loads_max)
         held = loads.failing(conn)
@@ -107,6 +108,11 @@ def _look(settings: Settings, loads_max: int) -> Health:
         warnings=[
             *(f"table {each.table_name}: {warning}" for each in warned for warning in each.warnings),
             *_rejected(reports),
+            *(
+                f"source {each} has no destination, what it sends waits; give it one with"
+                f" `tidegate sources set {each} --destination ID`, or make one"
+                for each in homeless
+            ),
         ],
         now_ms=time.time_ns() // 1_000_000,
     )

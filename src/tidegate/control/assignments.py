@@ -122,6 +122,12 @@ def kept(conn: Connection) -> Mapping[int, int]:
     return {row.source_id: row.after for row in conn.execute(query)}
 
 
+def homeless(conn: Connection) -> Sequence[str]:
+    """Return the schemas of the undeleted sources that are wanted nowhere: what they send waits."""
+    wanted = _wanted().where(sources.c.deleted_at.is_(None), destinations.c.id.is_(None))
+    return [row.schema_name for row in conn.execute(wanted.order_by(sources.c.id))]
+
+
 def misplaced(conn: Connection) -> Sequence[Misplaced]:
     """Return the sources whose assignment is not what is wanted, deleted ones too."""
     wanted = _wanted().subquery()
