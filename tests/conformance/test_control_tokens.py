@@ -164,6 +164,18 @@ def test_a_use_is_written_to_the_minute_and_once_a_minute(store: Store, source: 
         assert before == grant_changes.number(conn)
 
 
+def test_what_is_remembered_of_uses_is_bounded(store: Store, source: Source) -> None:
+    """A gate keeps nothing of tokens that nobody uses any more, and writes again when somebody does. (C31)"""
+    with store.writing() as conn:
+        first, second = (tokens.create(conn, source.id)[0].id for _ in range(2))
+    seen = Uses(store)
+    for minute, token_id in enumerate((first, second, first)):
+        seen.note(token_id, NOW_MS + minute * MINUTE_MS)
+        seen.write()
+        assert 1 == len(seen._noted) == len(seen._written)
+    assert [MINUTE + timedelta(minutes=1), MINUTE + timedelta(minutes=2)] == last_uses(store, source)
+
+
 def test_an_older_use_never_replaces_a_newer_one(store: Store, source: Source) -> None:
     """Several gates write in any order. (C31)"""
     with store.writing() as conn:

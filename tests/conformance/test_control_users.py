@@ -363,6 +363,14 @@ def test_the_first_start_makes_an_owner(store: Store) -> None:
         assert [Role.OWNER] == [each.role for each in users.list_(conn, first.client_id)]
 
 
+def test_an_owner_who_cannot_sign_in_is_refused_before_anything_is_made(store: Store) -> None:
+    """The setting is named, and the start repeated as if nothing had been. (C19)"""
+    with pytest.raises(InputInvalid, match="owner_email is 'nobody'"):
+        setup.set_up(store, destination_url=DUCKDB, owner_email="nobody")
+    with store.reading() as conn:
+        assert [] == accounts.list_(conn)
+
+
 def test_of_many_guesses_at_once_none_is_free(
     store: Store, ada: Member, monkeypatch: pytest.MonkeyPatch
 ) -> None:

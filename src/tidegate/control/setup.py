@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from tidegate.control import accounts, destinations, passwords, sources, tokens, users
 from tidegate.control.roles import Role
 from tidegate.control.store import Store
+from tidegate.errors import InputInvalid
 
 ACCOUNT_NAME = "Default"
 SOURCE_NAME = "Import API"
@@ -38,6 +39,8 @@ def set_up(store: Store, *, destination_url: str, owner_email: str = "") -> Firs
     with store.reading() as conn:
         if accounts.list_(conn):
             return None
+    if owner_email and users.email_key(owner_email) is None:
+        raise InputInvalid(f"owner_email is {owner_email[:100]!r}; it must look like name@host, in ASCII")
     password = passwords.generated() if owner_email else ""
     password_hash = passwords.hashed(password) if password else None
     with store.writing() as conn:

@@ -58,8 +58,9 @@ class Uses:
                 for (table_name, token_id), minute in sorted(news.items()):
                     conn.execute(_used(table_name, token_id, from_ms(minute * MINUTE_MS)))
             self._written.update(news)
+        newest = max(noted.values(), default=0)
         for key, minute in noted.items():
-            if self._written[key] == minute and minute < max(noted.values()):
+            if minute < newest:
                 self._forget(key, minute)
 
     def close(self) -> None:
