@@ -50,6 +50,8 @@ class Metrics:
         self.damaged_entries = counter(
             "tidegate_damaged_entries_total", "Journal entries that failed their checksum."
         )
+        self.hook_calls = counter("tidegate_hook_calls_total", "Attempts to call hooks.", "outcome")
+        self.mails = counter("tidegate_mails_total", "Attempts to send mails.", "outcome")
         self.load_seconds = Histogram(
             "tidegate_load_seconds",
             "Time of one load.",

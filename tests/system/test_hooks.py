@@ -152,6 +152,7 @@ def test_a_receiver_that_refuses_is_told_by_mail_and_the_load_counts(start: Call
         assert ("hook_undeliverable", "warning", 1) == tuple(
             notification[name] for name in ("kind", "level", "times")
         )
+        assert 6 == product.metric("tidegate_hook_calls_total")
         (load,) = listed(product, "loads")
         assert (1, None) == (load["rows_loaded"], load["error"])
         push(product, 2)
@@ -261,10 +262,12 @@ def test_troubles_of_destinations_and_records_are_told(start: Callable[..., Prod
         assert {"load_error", "rejected_records"} == {each["kind"] for each in shown}
         (error,) = [each["error"] for each in shown if each["kind"] == "load_error"]
         assert (True, False) == (bool(error), error in mailbox.mails[1].get_payload())
+        assert 3 == product.run("destinations", "check", "1", check=False).returncode
         dismissed = next(each for each in shown if each["kind"] == "rejected_records")
         product.run("notifications", "dismiss", str(dismissed["id"]))
         Path(url.removeprefix("duckdb:///")).rmdir()
         (tmp_path / "aside.duckdb").rename(url.removeprefix("duckdb:///"))
         wait_until(lambda: [] == listed(product, "notifications", "list"), within_s=90, what="all well")
+        assert listed(product, "destinations", "check", "1")["error"] is None
     assert {b"mailsecret"} == set(signed_in)
     assert "mailsecret" not in product.log_path.read_text() + product.run("config").stdout

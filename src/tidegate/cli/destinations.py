@@ -143,6 +143,43 @@ def delete(
     _say(found, "is deleted", as_json=as_json)
 
 
+@app.command("check", epilog="Example: `tidegate destinations check 1`")
+def check(
+    destination_id: IdArgument,
+    *,
+    account: OnlyAccount = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Connect to a destination once, and say what failed; the Connect API shows it as the last check."""
+    from tidegate.control import connection_checks, destinations
+    from tidegate.control.connection_checks import Check, check_name
+    from tidegate.control.schema import now
+    from tidegate.control.sealing import scrubbed
+    from tidegate.errors import DestinationError
+
+    failed: DestinationError | None = None
+    with open_store(settings_for(data_dir)) as store:
+        with store.reading() as conn:
+            found = destinations.get(conn, destination_id, client_id=within(conn, account))
+            url = destinations.full_url(conn, found.id)
+        name, started_at = check_name(found.client_id, found.id), now()
+        try:
+            _check(url)
+        except DestinationError as exc:
+            failed = exc
+        error = None if failed is None else scrubbed(str(failed), url)
+        checked = Check(name=name, started_at=started_at, completed_at=now(), error=error)
+        with store.writing() as conn:
+            connection_checks.note(conn, found.id, checked)
+    if failed is not None:
+        raise failed
+    if as_json:
+        print_json(as_json_object(checked))
+    else:
+        typer.echo(f"Destination {found.id} ({found.url}) can be connected to.")
+
+
 def _check(url: str) -> None:
     """Connect once. Errors: those of the destination; one that is busy is there."""
     from tidegate.destinations import connect

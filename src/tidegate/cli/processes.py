@@ -168,6 +168,7 @@ def notifier(settings: Settings, lifeline: int, _listening_fd: int) -> None:
         return
     os.nice(NOTIFIER_NICE)
     from tidegate.logs import open_log
+    from tidegate.metrics import Metrics
     from tidegate.notifier.loop import Notifier
 
     log = open_log(log_format=settings.log_format, log_level=settings.log_level, process="notifier")
@@ -176,7 +177,7 @@ def notifier(settings: Settings, lifeline: int, _listening_fd: int) -> None:
     stop_with_parent(lifeline)
     store = control_store(settings)
     try:
-        Notifier(store, settings, log=log).run(stop)
+        Notifier(store, settings, metrics=Metrics(), log=log).run(stop)
     finally:
         store.close()
 

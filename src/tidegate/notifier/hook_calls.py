@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tidegate.control.hooks import Hook
     from tidegate.control.store import Store
     from tidegate.logs import Log
+    from tidegate.metrics import Metrics
     from tidegate.notifier.loop import Threads
     from tidegate.settings import Settings
 
@@ -37,10 +38,13 @@ LEASE_S = 30.0
 class HookCalls:
     """Begins the calls that are due, in threads."""
 
-    def __init__(self, store: Store, settings: Settings, threads: Threads, *, log: Log) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, threads: Threads, *, metrics: Metrics, log: Log
+    ) -> None:
         self._store = store
         self._settings = settings
         self._threads = threads
+        self._metrics = metrics
         self._log = log
 
     def begin_due(self) -> None:
@@ -85,6 +89,7 @@ class HookCalls:
                 return
             with self._store.writing() as conn:
                 deliveries.delivered(conn, item, status)
+            self._metrics.hook_calls.labels("delivered").inc()
             self._log.info("hook called", **outcome, host=hook.host, status=status, ms=_ms(begun))
         except Unknown:
             return  # the hook was deleted meanwhile
@@ -119,6 +124,7 @@ class HookCalls:
             else:
                 due_at = now() + timedelta(seconds=wait_s)
                 deliveries.put_off(conn, item, due_at, http_status=exc.http_status, error=str(exc))
+        self._metrics.hook_calls.labels("given_up" if is_last else "put_off").inc()
         (self._log.error if is_last else self._log.warning)(
             "hook cannot be called", **outcome, retry_in_s=None if is_last else wait_s
         )

@@ -18,6 +18,7 @@ from tidegate.notifier.mail_round import MailRound
 if TYPE_CHECKING:
     from tidegate.control.store import Store
     from tidegate.logs import Log
+    from tidegate.metrics import Metrics
     from tidegate.settings import Settings
 
 POLL_S = 0.2
@@ -73,11 +74,11 @@ class Threads:
 class Notifier:
     """Sends what is due and sees what is wrong, until told to stop."""
 
-    def __init__(self, store: Store, settings: Settings, *, log: Log) -> None:
+    def __init__(self, store: Store, settings: Settings, *, metrics: Metrics, log: Log) -> None:
         self._store = store
         self._log = log
-        self._hooks = HookCalls(store, settings, Threads(THREADS_MAX), log=log)
-        self._mails = MailRound(store, settings, Threads(1), log=log)
+        self._hooks = HookCalls(store, settings, Threads(THREADS_MAX), metrics=metrics, log=log)
+        self._mails = MailRound(store, settings, Threads(1), metrics=metrics, log=log)
         self._version: int | None = None
         self._looked_at = float("-inf")
 

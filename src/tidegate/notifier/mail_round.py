@@ -22,6 +22,7 @@ from tidegate.notifier.texts import body_of, subject_of
 if TYPE_CHECKING:
     from tidegate.control.store import Store
     from tidegate.logs import Log
+    from tidegate.metrics import Metrics
     from tidegate.notifier.loop import Threads
     from tidegate.settings import Settings
 
@@ -40,10 +41,13 @@ ROUND_THREAD = 0
 class MailRound:
     """Makes mails and sends those that are due, by one connection. Without `smtp_url` it does nothing."""
 
-    def __init__(self, store: Store, settings: Settings, threads: Threads, *, log: Log) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, threads: Threads, *, metrics: Metrics, log: Log
+    ) -> None:
         self._store = store
         self._settings = settings
         self._threads = threads
+        self._metrics = metrics
         self._log = log
         self._server: MailServer | None = mail_server(settings.smtp_url) if settings.smtp_url else None
 
@@ -116,12 +120,14 @@ class MailRound:
             self._note_failed(item, exc)
         else:
             self._note(item, lambda conn: mails.ended(conn, item))
+            self._metrics.mails.labels("sent").inc()
             self._log.info("mail sent", mail=item.id, client_id=item.client_id)
 
     def _note_failed(self, item: Mail, exc: NotifierError) -> None:
         """Let a mail wait for its next attempt, or give it up."""
         is_last = not exc.retryable or item.attempts + 1 >= ATTEMPTS_MAX
         due_at = now() + timedelta(seconds=self._settings.mail_retry_wait_s * 2.0**item.attempts)
+        self._metrics.mails.labels("given_up" if is_last else "put_off").inc()
         self._log.warning("mail not sent", mail=item.id, error=str(exc), given_up=is_last)
         if is_last:
             self._note(item, lambda conn: mails.ended(conn, item, error=str(exc)))
