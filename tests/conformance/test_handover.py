@@ -232,6 +232,28 @@ def test_what_comes_after_a_change_is_for_the_new_place(world: World) -> None:
     assert [1, 2] == world.warehouses["new"].numbers()["left"]
 
 
+def test_a_deleted_destination_is_where_it_last_said(world: World) -> None:
+    """What it had loaded is not sent again, however far behind another one is. (C36)"""
+    first, lagging = world.destination("first"), world.destination("lagging")
+    quick, slow = world.source("quick"), world.source("slow", destination_id=lagging)
+    world.connect("memory://lagging").down = True
+    world.start()
+    world.push(slow)
+    world.push(quick, 3)
+    while world.turn():
+        pass
+    with world.store.writing() as conn:
+        destinations.delete(conn, first, client_id=world.client_id)
+    world.push(quick, 2)
+    world.destination("third")
+    world.settle()
+    assert ([1, 2, 3], [4, 5]) == (
+        world.warehouses["first"].numbers()["quick"],
+        world.warehouses["third"].numbers()["quick"],
+    )
+    assert [1] == world.warehouses["lagging"].numbers()["slow"]
+
+
 def test_others_are_freed_while_a_source_has_no_destination(world: World) -> None:
     """What it sends waits in the journal alone; the next destination gets it in order. (C24, J11)"""
     first, second = world.destination("first"), world.destination("second")
