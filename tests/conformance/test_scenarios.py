@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import keyword
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -176,6 +177,28 @@ def test_decimal_storage_and_out_of_range(shop: Warehouse) -> None:
     assert dict(enumerate(map(Decimal, fits if bounded else [*fits, huge]))) == kept
     named = shop.destination.capabilities.display_name
     assert ([f"decimal out of range for {named} on {huge}"] if bounded else []) == reasons(shop)
+
+
+@pytest.mark.parametrize("digits_max", [12, 30, 60])
+def test_random_decimals_come_back_or_are_rejected(shop: Warehouse, digits_max: int) -> None:
+    """Whatever their digits, as they were sent or in _sdc_rejected, and none is missing. (L24 to L27, L41)"""
+    dice = random.Random(digits_max)  # noqa: S311 - a test's dice
+    sent = {
+        id_: Decimal(f"{dice.randrange(-(10**digits), 10**digits)}E-{dice.randrange(digits + 3)}")
+        for id_ in range(1_500)
+        for digits in [dice.randint(1, digits_max)]
+    }
+    told = typed(a={"type": "number", "multipleOf": 1e-30})
+    load(shop, arrival(*({"id": id_, "a": value} for id_, value in sent.items()), schema=told))
+    kept = {row["id"]: Decimal(row["a"]) for row in shop.ask("select * from cars")}
+    assert {id_: sent[id_] for id_ in kept} == kept
+    assert len(sent) == len(kept) + len(reasons(shop))
+    named = shop.destination.capabilities.display_name
+    assert all(reason.startswith(f"decimal out of range for {named} on ") for reason in reasons(shop))
+    assert kept
+    assert (len(sent) == len(kept)) == (
+        digits_max == 12 or shop.destination.capabilities.decimal_digits_max is None
+    )
 
 
 # --- Names -------------------------------------------------------------------------------------------------
