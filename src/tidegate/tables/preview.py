@@ -51,7 +51,8 @@ def preview(
     """
     Return what batches would become in a schema with these tables, in one load; nothing is touched.
 
-    Shape: a table that could not be loaded into is told in a warning. Units: `at_ms` is the time of acceptance and load, milliseconds since 1970 UTC.
+    Shape: a table that could not be loaded into is told in a warning.
+    Units: `at_ms` is the time of acceptance and load, milliseconds since 1970 UTC.
     """
     arrivals = [
         Arrival(position=place, received_at_ms=at_ms, request_id="", batch=batch)
