@@ -126,7 +126,7 @@ def loader(settings: Settings, lifeline: int, _listening_fd: int) -> None:
     """
     The loader process: one lane for each destination, until it is told to stop.
 
-    It also ends, with exit code 0, when the destinations change; the supervisor starts it again.
+    When destinations or what loads into them change, all lanes end, sources are handed over, others begin.
     """
     from tidegate.destinations import connect
     from tidegate.loader.handover import hand_over
@@ -154,9 +154,10 @@ def loader(settings: Settings, lifeline: int, _listening_fd: int) -> None:
         now_ms=now_ms,
     )
     try:
-        hand_over(store, journal, connect, log=log)
-        known = targets(store)
-        run_loader(building.lanes(known), journal, Surroundings(store, known), stop, log=log)
+        while not stop.is_set():
+            hand_over(store, journal, connect, log=log)
+            known = targets(store)
+            run_loader(building.lanes(known), journal, Surroundings(store, known), stop, log=log)
     finally:
         journal.close()
         store.close()

@@ -36,7 +36,7 @@ def run_loader(
     """
     Run every lane until `stop` is set or the destinations change, then let each finish the load it is in.
 
-    Who called then starts again with the new destinations.
+    Who called then begins again with lanes for the new destinations.
     """
     with _tuned():
         _run(lanes, journal, surroundings, stop, log)
@@ -45,8 +45,9 @@ def run_loader(
 def _run(
     lanes: Sequence[Lane], journal: Journal, surroundings: Surroundings, stop: threading.Event, log: Log
 ) -> None:
+    ending = threading.Event()
     threads = [
-        threading.Thread(target=lane.run, args=(stop,), name=f"lane-{place}")
+        threading.Thread(target=lane.run, args=(ending,), name=f"lane-{place}")
         for place, lane in enumerate(lanes)
     ]
     log.info("loading begins", destinations=len(lanes))
@@ -59,7 +60,8 @@ def _run(
             collected_at = time.monotonic()
         if trim(lanes, journal, surroundings, log):
             log.info("destinations changed")
-            stop.set()
+            break
+    ending.set()
     for thread in threads:
         thread.join()
     trim(lanes, journal, surroundings, log)
