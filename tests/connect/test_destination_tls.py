@@ -100,7 +100,7 @@ def properties(database: str, **more: Any) -> dict[str, Any]:
 def test_a_server_is_verified_against_the_certificate(
     caller: Caller, server: tuple[str, str], tmp_path: Path
 ) -> None:
-    """It is believed with its own certificate, and neither with another one nor under another name. (A48)"""
+    """It is believed with its own certificate, and neither with another one nor under another name. (A39)"""
     database, right = server
     (tmp_path / "other").mkdir()
     wrong = certificate_of(make_certificate(tmp_path / "other"))
@@ -123,14 +123,14 @@ def test_a_server_is_verified_against_the_certificate(
     "text", ["no certificate", BEGIN, f"{BEGIN}\n?\n-----END CERTIFICATE-----", "/etc/passwd"]
 )
 def test_what_is_no_certificate_is_refused(caller: Caller, text: str) -> None:
-    """Nor is it taken for the name of a file on the server. (A48)"""
+    """Nor is it taken for the name of a file on the server. (A39)"""
     given = properties("u:p@127.0.0.1:1/db", sslrootcert=text)
     answer = caller.call("POST", "/v4/destinations", {"type": "postgres", "properties": given})
     assert ["sslrootcert"] == answer.json()["data"]["bad_properties"]
 
 
 def test_a_certificate_is_in_a_file_of_its_owner_alone(tmp_path: Path) -> None:
-    """Libpq takes the name of a file; the address keeps the certificate itself. (A48)"""
+    """Libpq takes the name of a file; the address keeps the certificate itself. (A39)"""
     text = certificate_of(make_certificate(tmp_path))
     form = form_of("postgresql://")
     assert form is not None
