@@ -144,7 +144,7 @@ def _from_duckdb(address: str, queries: Mapping[str, str], then: str) -> dict[st
 
 def _from_postgresql(address: str, queries: Mapping[str, str], then: str) -> dict[str, Rows]:
     with psycopg.connect(f"postgresql://{address}", autocommit=True, row_factory=dict_row) as connection:
-        connection.execute("set timezone = 'UTC'; set datestyle = 'ISO'")
+        connection.execute("set timezone = 'UTC'; set datestyle = 'ISO'; set extra_float_digits = 3")
         found = {name: connection.execute(sql.encode()).fetchall() for name, sql in queries.items()}
         connection.execute(then.encode())
     return found
