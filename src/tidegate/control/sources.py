@@ -158,7 +158,7 @@ def staged(conn: Connection) -> frozenset[int]:
 
 def move(conn: Connection, source_id: int, destination_id: int | None) -> Source:
     """
-    Load into another destination of the account, None for its default one, from a position the loader sees to.
+    Load into another destination of the account (None: its default one), from where the loader changes over.
 
     What was loaded stays where it is. Errors: Unknown source or destination.
     """
