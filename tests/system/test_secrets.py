@@ -7,6 +7,7 @@ What is searched for is listed with the secret's kind, so that a failure names t
 from __future__ import annotations
 
 import json
+import re
 import socket
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -112,10 +113,10 @@ def _made(product: Product) -> Search:
 def _drive_http(product: Product, search: Search) -> None:
     """Send every secret to every path, with bodies and types that are wrong in every way."""
     tokens = [each for kind, each in search.secrets.items() if "token" in kind or kind == "session"]
-    ids = {"source_id": "1", "token_id": "9", "destination_id": "9", "client_id": "9", "type": "nothing"}
+    ids = {"source_id": "1", "type": "nothing"}
     with httpx.Client(base_url=product.base_url, timeout=60, trust_env=False) as client:
         for turn, (method, path) in enumerate(PATHS):
-            filled = path.format_map({**ids, **dict.fromkeys(("hook_id", "email_id", "id"), "9")})
+            filled = re.sub(r"\{(\w+)\}", lambda named: ids.get(named[1], "9"), path)
             for number, secret in enumerate(tokens):
                 headers = {
                     "Authorization": f"Bearer {secret}" if number != turn % 7 else f"Basic {secret}",
