@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.figures import Budget, at_least, compared
 from bench.plan import Plan, in_turn
-from bench.programs import IDLE_LOADER, Server, bare_server, gate_of, send, serving
+from bench.programs import Server, accepting_only, bare_server, gate_of, send
 from bench.records import BODY_RECORDS, FLAT_SCHEMA, NESTED_SCHEMA, batch_bodies, flat, nested, write_bodies
 
 ID, WHAT, BUDGET = "B1", "accept batch bodies, one gate", ">= 0.5x"
@@ -90,7 +90,7 @@ class Side:
 def measure(plan: Plan) -> list[Budget]:
     """Send the same requests to both in turn; both stay up, and the one not asked idles."""
     with (
-        serving(plan.folder / "b1", "--workers", "1", **IDLE_LOADER) as product,
+        accepting_only(plan.folder / "b1") as product,
         bare_server(plan.folder / "b1.appended") as bare,
     ):
 
@@ -128,7 +128,7 @@ def _line(size: Size, gate: Side, limit: Side) -> Budget:
         "conditions": (
             f"{size.records:,} records in a body, {CONNECTIONS} connections; processor time per body of the"
             f" gate {gate_us:.0f} us, of the bare handler {limit_us:.0f} us, of the load generator"
-            f" {sender_us:.0f} us; all share the machine's cores, and the loader is told to wait"
+            f" {sender_us:.0f} us; all share the machine's cores, and the loader is frozen"
         ),
     }
     if size is BUDGETED:

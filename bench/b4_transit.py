@@ -15,7 +15,7 @@ from transit.writer import Writer
 from bench.b1_accept import CONNECTIONS, RUN_S, RUN_S_QUICK, Side
 from bench.figures import Budget, at_least
 from bench.plan import Plan, in_turn
-from bench.programs import IDLE_LOADER, Server, gate_of, serving
+from bench.programs import Server, accepting_only, gate_of
 from bench.records import FIRST_SEQUENCE, chunks, flat, write_bodies
 
 ID, WHAT, BUDGET = "B4", "accept Transit push bodies, one gate", ">= 0.5x"
@@ -24,7 +24,7 @@ RECORDS = 20_000
 
 def measure(plan: Plan) -> list[Budget]:
     """Send the same records in both forms in turn to one gate."""
-    with serving(plan.folder / "b4", "--workers", "1", **IDLE_LOADER) as product:
+    with accepting_only(plan.folder / "b4") as product:
         gate = gate_of(product)
         transit = _side(plan, gate, product.access_token, "transit+json", _transit(product.client_id))
         plain = _side(plan, gate, product.access_token, "json", _json(product.client_id))
@@ -94,7 +94,7 @@ def _budget(transit: Side, plain: Side) -> Budget:
         cpu_us_per_body=transit_us,
         limit_cpu_us_per_body=plain_us,
         conditions=(
-            "load generator and server share the cores; the loader is told to wait; processor time of the"
+            "load generator and server share the cores; the loader is frozen; processor time of the"
             f" gate per body {transit_us:.0f} us in Transit, {plain_us:.0f} us in JSON; one field of ten is"
             " an instant in Transit and a text in JSON"
         ),

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import psutil
 
 from bench.figures import Budget, at_most
 from bench.load import TOKEN_ENV
 from bench.loads import LoadLine, load_lines
 from bench.plan import Plan
-from bench.programs import Failed, load_command, port_of, run_json, serving
+from bench.programs import Failed, load_command, loader_of, port_of, run_json, serving
 from bench.records import WORDS, batch_body, flat
 from tests.product import Product
 
@@ -33,7 +30,6 @@ FILE_BODIES = 16
 """How many different bodies stand in one file; with 64 connections each is on four of them at once."""
 
 ID_MARK, ID_UNIT = b'"id":9', 100_000
-HOLD_S_MAX = 30.0
 FILL_S_MAX, LOAD_S_MAX = 90.0, 150.0
 """A full run spends no more than this on filling and on loading; the line says how far that got."""
 
@@ -51,20 +47,21 @@ class Backlog:
 
 
 def measure(plan: Plan) -> list[Budget]:
-    """Send large bodies while the warehouse is held by somebody else; then let the loader have it."""
+    """Send large bodies while the loader is frozen; then let it go."""
     at_once = plan.pick(GATE_BODIES_QUICK, GATE_BODIES)
     data_dir = plan.folder / "b6"
     backlog = Backlog()
-    with serving(data_dir, "--workers", "1", TIDEGATE_RETRY_WAIT_S_MAX="1") as product:
-        with _held_back(data_dir / "warehouse.duckdb"):
-            plan.say(f"  {at_once} bodies of 20 MB at once")
-            statuses = _send(product, _body_file(plan.folder, backlog.sent), at_once, at_once)
-            gate_mb = _peak_mb(product, "gate")
-            backlog.accepted, backlog.sent = statuses.get("201", 0), FILE_BODIES
-            if not plan.quick:
-                _fill(plan, product, backlog)
-            (loader,) = product.processes("loader")
+    with serving(data_dir, "--workers", "1") as product:
+        loader = loader_of(product)
+        loader.suspend()
+        plan.say(f"  {at_once} bodies of 20 MB at once")
+        statuses = _send(product, _body_file(plan.folder, backlog.sent), at_once, at_once)
+        gate_mb = _peak_mb(product, "gate")
+        backlog.accepted, backlog.sent = statuses.get("201", 0), FILE_BODIES
+        if not plan.quick:
+            _fill(plan, product, backlog)
         plan.say(f"  loading {backlog.accepted * BODY_BYTES_LEAST / 1e9:.1f} GB")
+        loader.resume()
         backlog.loaded = _load(data_dir.with_suffix(".log"), backlog.accepted)
         if product.processes("loader") != [loader]:
             raise Failed("the loader did not live through the backlog")
@@ -93,7 +90,7 @@ def _loader_line(plan: Plan, loader_mb: float, backlog: Backlog) -> Budget:
         requests_loaded=backlog.loaded,
         conditions=(
             f"{backlog.accepted} requests of 20 MB waited, {BODY_RECORDS:,} records each, gathered while"
-            f" another process held the DuckDB file; {loaded:.1f} GB were loaded within"
+            f" the loader was frozen; {loaded:.1f} GB were loaded within"
             f" {LOAD_S_MAX:.0f} s{less}"
         ),
     )
@@ -156,22 +153,6 @@ def _model() -> bytes:
     if not BODY_BYTES_LEAST <= len(body) <= BODY_BYTES_MOST - 3 * BODY_RECORDS:
         raise Failed(f"the large body has {len(body)} bytes")
     return body
-
-
-@contextmanager
-def _held_back(warehouse: Path) -> Iterator[None]:
-    """Hold the warehouse file while the block runs, as somebody who works in it would."""
-    end = time.monotonic() + HOLD_S_MAX
-    while True:
-        try:
-            connection = duckdb.connect(str(warehouse))
-            break
-        except duckdb.Error as exc:
-            if time.monotonic() > end:
-                raise Failed(f"the warehouse could not be held: {exc}") from exc
-            time.sleep(0.05)
-    with connection:
-        yield
 
 
 def _peak_mb(product: Product, part: str) -> float:

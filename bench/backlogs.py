@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.loads import begun_at, wait_for_requests
-from bench.programs import IDLE_LOADER, port_of, send, serving
-from tests.product import Product
+from bench.programs import accepting_only, port_of, send, serving
 
 Freed = Callable[[float], float]
 """When a warehouse was free after its last load, from when the log says that load was over."""
@@ -23,25 +22,15 @@ class Loading:
     loads: int
 
 
-def start_idle(data_dir: Path, destination: str = "") -> Product:
-    """Start the product with a loader that gathers and never loads; who calls closes it."""
-    settings = IDLE_LOADER | ({"TIDEGATE_DESTINATION": destination} if destination else {})
-    return Product(data_dir, flags=("--workers", "1"), environ=settings).start()
-
-
 def fill(data_dir: Path, bodies: Path, requests: int, *flags: str, destination: str = "") -> dict[str, Any]:
     """Send requests into the journal of a data folder, leave it unloaded, and return the sender's report."""
-    product = start_idle(data_dir, destination)
-    try:
+    with accepting_only(data_dir, **loading_to(destination)) as product:
         return send(port_of(product), bodies, requests, *flags, token=product.access_token)
-    finally:
-        end_unloaded(product)
 
 
-def end_unloaded(product: Product) -> None:
-    """End the product with its backlog as it is: told to stop, its loader would load what has gathered."""
-    product.kill("loader")
-    product.close()
+def loading_to(destination: str) -> dict[str, str]:
+    """Return the setting of a first start that loads to a destination; to the default one without."""
+    return {"TIDEGATE_DESTINATION": destination} if destination else {}
 
 
 def load(data_dir: Path, requests: int, *, load_bytes: int, freed: Freed) -> Loading:

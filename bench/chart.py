@@ -15,7 +15,6 @@ PLOT = WIDTH - LABELS - ROOM
 SCALE_MIN = 2.0
 """The scale reaches at least from half a budget to double; it is logarithmic, so both are equally far."""
 
-WORDS = {"yes": "met", "NO": "missed", "yes, unsure": "met, unsure", "NO, unsure": "missed, unsure"}
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2933; }
 .small { font-size: 11px; fill: #52606d; }
@@ -84,7 +83,11 @@ def _mark(each: dict[str, Any]) -> Mark | None:
     ends = [found, *each["middle"]]
     shares = [end / budget if each["budget"].startswith(">=") else budget / end for end in ends]
     said = f"{number(found)}{' ' if unit != 'x' else ''}{unit} (budget {each['budget']})"
-    return Mark(each["id"], said, bool(each["met"]), verdict(each), shares[0], min(shares), max(shares))
+    return Mark(each["id"], said, bool(each["met"]), _words(each), shares[0], min(shares), max(shares))
+
+
+def _words(each: dict[str, Any]) -> str:
+    return verdict(each).replace("yes", "met").replace("NO", "missed")
 
 
 def _scale(extent: float, height: int) -> Sequence[str]:
@@ -109,7 +112,7 @@ def _row(mark: Mark, place: int, extent: float) -> Sequence[str]:
         _text(LABELS - 12, y + 4, mark.said, "small", "end"),
         f'<line class="range {kind}" x1="{low}" x2="{high}" y1="{y}" y2="{y}"/>',
         f'<circle class="{kind}" cx="{middle}" cy="{y}" r="5"/>',
-        _text(WIDTH - ROOM + 40, y + 4, WORDS[mark.verdict], "small"),
+        _text(WIDTH - ROOM + 40, y + 4, mark.verdict, "small"),
     ]
 
 

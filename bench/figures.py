@@ -20,7 +20,7 @@ class Budget:
     of the rounds' ratios, None where the budget is an absolute bound. `spread` is the least and greatest of
     what is compared with the budget, over `runs` runs; `middle` is where its median lies with 95% confidence.
     `met` is None without a budget and when nothing was measured, and then `why` says why; `sure` tells
-    whether all of `middle` says the same as the median. `raw` holds every run's figures.
+    whether all of `middle` says the same as the median, and one run alone never does. `raw` holds every run's figures.
     """
 
     id: str
@@ -129,7 +129,7 @@ def _judged(found: Sequence[float], is_met: Callable[[float], bool] | None) -> d
     middle = median_range(found)
     return {
         "met": None if is_met is None else is_met(statistics.median(found)),
-        "sure": None if is_met is None else len({is_met(each) for each in middle}) == 1,
+        "sure": None if is_met is None else len(found) > 1 and len({is_met(each) for each in middle}) == 1,
         "spread": (min(found), max(found)),
         "middle": middle,
         "runs": len(found),

@@ -10,7 +10,7 @@ from typing import Any
 from bench.b1_accept import BUDGETED, CONNECTIONS
 from bench.figures import Budget, seen
 from bench.plan import Plan
-from bench.programs import IDLE_LOADER, Failed, port_of, send, serving
+from bench.programs import Failed, accepting_only, port_of, send, serving
 from tests.product import Product
 
 ID, WHAT, BUDGET = "latency", "accept latency at a steady rate, open loop", ""
@@ -23,25 +23,27 @@ PERCENTILES = (("p50", "p50_ms"), ("p99", "p99_ms"), ("p99.9", "p999_ms"))
 
 
 def measure(plan: Plan) -> list[Budget]:
-    """With the loader told to wait; in a full run also with default settings and the loader at work."""
-    kinds: list[tuple[str, dict[str, str]]] = [("", IDLE_LOADER)]
+    """With the loader frozen; in a full run also with the loader at work."""
+    with accepting_only(plan.folder / "frozen") as product:
+        lines = list(_at_both_rates(plan, product, ID, ""))
     if not plan.quick:
-        kinds.append((", the loader at work", {}))
-    return [line for place, kind in enumerate(kinds) for line in _with_loader(plan, place, *kind)]
+        with serving(plan.folder / "loading", "--workers", "1") as product:
+            lines += _at_both_rates(plan, product, f"{ID}.loading", ", the loader at work")
+            product.kill()  # it would load what has gathered, and nobody asked for that
+    return lines
 
 
-def _with_loader(plan: Plan, place: int, how: str, settings: dict[str, str]) -> Iterator[Budget]:
+def _at_both_rates(plan: Plan, product: Product, id_: str, how: str) -> Iterator[Budget]:
     bodies = BUDGETED.written(plan.folder)
-    with serving(plan.folder / f"latency-{place}", "--workers", "1", **settings) as product:
-        greatest = _greatest(product, bodies, plan.pick(1, 3), plan.pick(1, GREATEST_RUNS))
-        runs: dict[str, list[dict[str, Any]]] = {name: [] for name, _ in SHARES}
-        for _ in plan.rounds(1, 3, seconds=(7, 50), least=1):
-            for name, share in SHARES:
-                runs[name].append(_open_loop(product, bodies, greatest * share, plan.pick(2, 8)))
+    greatest = _greatest(product, bodies, plan.pick(1, 3), plan.pick(1, GREATEST_RUNS))
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name, _ in SHARES}
+    for _ in plan.rounds(1, 3, seconds=(7, 50), least=1):
+        for name, share in SHARES:
+            runs[name].append(_open_loop(product, bodies, greatest * share, plan.pick(2, 8)))
     for name, share in SHARES:
         for title, key in PERCENTILES:
             yield seen(
-                f"{ID}{place or ''}.{share:g}.{title}",
+                f"{id_}.{share:g}.{title}",
                 f"accept {title} at {name} of the greatest rate, {greatest * share:,.0f} requests/s{how}",
                 "ms",
                 [each[key] for each in runs[name]],

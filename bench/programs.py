@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,10 +18,8 @@ import psutil
 from bench.load import TOKEN_ENV
 from tests.product import Product
 
-IDLE_LOADER = {"TIDEGATE_LOAD_WAIT_S": "3600", "TIDEGATE_LOAD_BYTES": "1000000000"}
-"""Settings with which the loader gathers and never loads, so that accepting has the machine to itself."""
-
 SCRIPT_S_MAX = 900
+LOADER_S_MAX = 30.0
 
 
 class Failed(Exception):
@@ -37,6 +36,32 @@ def serving(data_dir: Path, *flags: str, **environ: str) -> Iterator[Product]:
         product.stop()
     finally:
         product.close()
+
+
+@contextmanager
+def accepting_only(data_dir: Path, **environ: str) -> Iterator[Product]:
+    """
+    Run one gate on a data folder while the block runs, its loader frozen: accepting has the machine alone.
+
+    Everything is killed afterwards: what gathered stays in the journal, whole and unloaded.
+    """
+    product = Product(data_dir, flags=("--workers", "1"), environ=environ)
+    try:
+        product.start()
+        loader_of(product).suspend()
+        yield product
+    finally:
+        product.close()
+
+
+def loader_of(product: Product) -> psutil.Process:
+    """Return the loader's process as soon as it can be told from the others. Errors: Failed."""
+    end = time.monotonic() + LOADER_S_MAX
+    while time.monotonic() < end:
+        if found := product.processes("loader"):
+            return found[0]
+        time.sleep(0.005)
+    raise Failed(f"there was no loader within {LOADER_S_MAX:.0f} s")
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,8 @@ def verdict(each: dict[str, Any]) -> str:
     """Return whether a budget is met, in a word or two."""
     if each["met"] is None:
         return ""
-    return ("yes" if each["met"] else "NO") + ("" if each["sure"] else ", unsure")
+    doubt = "" if each["sure"] else ", one run" if each["runs"] == 1 else ", unsure"
+    return ("yes" if each["met"] else "NO") + doubt
 
 
 def number(value: float) -> str:

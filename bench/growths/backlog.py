@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 
 from bench.b2_load_duckdb import LOAD_BYTES, DuckDBFile
-from bench.backlogs import end_unloaded, fill, load, start_idle
+from bench.backlogs import fill, load
 from bench.figures import Budget
 from bench.growths import Costs, in_rounds, line
 from bench.plan import Plan
-from bench.programs import port_of, send
+from bench.programs import accepting_only, port_of, send
 from bench.records import BODY_RECORDS, batch_bodies, flat, write_bodies
 
 ID, WHAT = "growth.backlog", "cost of a record as the journal grows"
@@ -57,17 +57,14 @@ def _load_cost(folder: Path, bodies: Path, records: int) -> float:
 def _accept_costs(plan: Plan, bodies: Path, records: int) -> Costs:
     """Return microseconds for each record at the beginning and at the end of filling a journal."""
     requests = ACCEPTED_AT_ONCE // BODY_RECORDS
-    product = start_idle(plan.folder / "accepting")
-    token, port = product.access_token, port_of(product)
+    with accepting_only(plan.folder / "accepting") as product:
+        token, port = product.access_token, port_of(product)
 
-    def some() -> float:
-        return float(send(port, bodies, requests, token=token)["seconds"]) / ACCEPTED_AT_ONCE * 1e6
+        def some() -> float:
+            return float(send(port, bodies, requests, token=token)["seconds"]) / ACCEPTED_AT_ONCE * 1e6
 
-    try:
         some()
         first = [some() for _ in range(3)]
         send(port, bodies, records // BODY_RECORDS, token=token)
         last = [some() for _ in range(3)]
-    finally:
-        end_unloaded(product)
     return {0: first, records: last}

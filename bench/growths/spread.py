@@ -12,12 +12,12 @@ from pathlib import Path
 import httpx
 
 from bench.b2_load_duckdb import LOAD_BYTES, DuckDBFile
-from bench.backlogs import Freed, end_unloaded, fill, load, start_idle
+from bench.backlogs import Freed, fill, load, loading_to
 from bench.figures import Budget, not_measured
 from bench.growths import Costs, in_rounds, line
 from bench.plan import Plan
 from bench.postgres import Database, postgres
-from bench.programs import Failed
+from bench.programs import Failed, accepting_only
 from bench.records import FIRST_SEQUENCE, batch_body, chunks, flat, write_bodies
 from tests.conformance.postgres_server import PostgresServer
 
@@ -89,16 +89,13 @@ class Spread:
 
     def _tokens(self, data_dir: Path, destination: str) -> list[str]:
         """Make the sources as a program would, over the Connect API, and return a token of each."""
-        product = start_idle(data_dir, destination)
-        try:
+        with accepting_only(data_dir, **loading_to(destination)) as product:
             if self.sources == 1:
                 return [product.access_token]
             made = product.run("connect-tokens", "create", "--json").stdout
             headers = {"Authorization": f"Bearer {json.loads(made)['access_token']}"}
             with httpx.Client(base_url=product.base_url, headers=headers, trust_env=False) as connect:
                 return [_new_token(connect, number) for number in range(self.sources)]
-        finally:
-            end_unloaded(product)
 
 
 def _new_token(connect: httpx.Client, number: int) -> str:

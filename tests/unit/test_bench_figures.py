@@ -60,6 +60,12 @@ def test_a_budget_is_unsure_where_the_runs_disagree() -> None:
     assert (True, False) == (line.met, line.sure)
 
 
+def test_one_run_is_not_sure() -> None:
+    """A single run says whether it met the budget, and no more than that."""
+    line = at_most("B6", "x", "MB", 400, [241.0])
+    assert (True, False) == (line.met, line.sure)
+
+
 def test_what_was_not_measured_is_neither_met_nor_missed() -> None:
     """Its line stands in the table with the reason."""
     line = not_measured("B0", "x", "<= 2 s", "no server")
