@@ -154,7 +154,9 @@ def test_a_source_is_moved_and_its_destination_deleted_under_load(product: Produ
     try:
         wait_until(lambda: rows("first.duckdb"), within_s=60, what="rows in the first")
         product.run("sources", "set", "busy", "--destination", str(second))
+        product.kill("loader")
         wait_until(lambda: rows("second.duckdb"), within_s=60, what="rows in the second")
+        product.kill("loader")
         product.run("destinations", "delete", str(second), "--yes")
         deleted_at = time.monotonic()
         pushers.wait_for(token, 202, after=deleted_at)
