@@ -64,6 +64,7 @@ def test_rejected_records_go_when_their_retention_is_over(
     product.wait_until_loaded()
     ids = listed(product)
     assert 3 == len(ids)
+    assert "3 records of the last loads were rejected" in str(product.status()["warnings"])
     product.run("rejected", "discard", ids[0])
     product.stop()
     PEOPLE[kind](
