@@ -1,4 +1,4 @@
-"""Every control store keeps marks on rejected records. Rule C23 of docs/specs/control.md."""
+"""Every control store keeps marks on rejected records. Rule C38 of docs/specs/control.md."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def store(
 
 
 def test_the_last_mark_counts(store: Store) -> None:
-    """A record has one mark, the newest, with the command that made it; others keep theirs. (C23)"""
+    """A record has one mark, the newest, with the command that made it; others keep theirs. (C38)"""
     first, second, other = ("journal", 1, 0), ("journal", 1, 1), ("journal-2", 1, 0)
     with store.writing() as conn:
         rejected.mark(conn, [first, second, other], State.DISCARDED, "rejected discard")

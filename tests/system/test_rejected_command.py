@@ -106,7 +106,7 @@ def test_a_replay_that_is_repeated_is_kept_once(product: Product) -> None:
 
 
 def test_what_is_put_aside_is_listed_no_more(product: Product) -> None:
-    """Discarding deletes nothing, and replays of a whole table pass over it. (C23)"""
+    """Discarding deletes nothing, and replays of a whole table pass over it. (C38)"""
     push(product, "boats", {"id": 1, "a__st": 1}, {"id": 2, "a__bi": 2})
     newest, oldest = listed(product, "--table", "boats")
     product.run("rejected", "discard", oldest["id"])

@@ -24,7 +24,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """What was done with a rejected record, when, by which command. Source: docs/specs/control.md, C23."""
+    """What was done with a rejected record, when, by which command. Source: docs/specs/control.md, C38."""
 
     state: State
     marked_at: datetime
