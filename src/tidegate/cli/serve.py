@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tidegate.control.store import Store
 
 EXAMPLES = """
+
 [bold]Examples[/]
 
 tidegate serve                              everything in ./tidegate-data, on port 8080
