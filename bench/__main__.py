@@ -150,6 +150,9 @@ def _installed(peer: Peer, cache: Path) -> Path | NotInstalled:
 def _measured(each: Measures, plan: Plan) -> list[Budget]:
     """Measure one budget; a failure takes its line, and the others go on."""
     plan.say(f"{each.ID}: {each.WHAT}")
+    if not each.BUDGET and plan.begun_late:
+        why = f"the time for all was over; measure it alone with ONLY={each.ID}"
+        return [not_measured(each.ID, each.WHAT, each.BUDGET, why)]
     try:
         with plan.scratch(each.ID.lower()) as inner:
             return each.measure(inner)

@@ -70,14 +70,14 @@ class DuckDBFile:
 
 def measure(plan: Plan) -> list[Budget]:
     """Flat records against script and peers, nested ones against the script."""
-    flat = LoadFiles.written(plan.folder / "flat", plan.pick(30_000, 400_000))
+    flat = LoadFiles.written(plan.folder / "flat", plan.pick(20_000, 400_000))
     rivals = [
         Rival(peer=DLT, least=6, given=flat.lines),
         Rival(peer=TARGET_DUCKDB, least=8, given=flat.messages),
     ]
-    lines = _contest(plan, ID, WHAT, flat, rivals, (16, 200))
+    lines = _contest(plan, ID, WHAT, flat, rivals, (14, 140))
     nested = LoadFiles.written(plan.folder / "nested", plan.pick(10_000, 100_000), nested=True)
-    return lines + _contest(plan, f"{ID}.nested", f"{WHAT}, nested", nested, [], (4, 45))
+    return lines + _contest(plan, f"{ID}.nested", f"{WHAT}, nested", nested, [], (4, 30))
 
 
 def _contest(

@@ -17,7 +17,7 @@ SCRIPT = "bench.limits.upsert_postgresql"
 
 def measure(plan: Plan) -> list[Budget]:
     """Flat records against script and peers, nested ones against the script."""
-    flat = LoadFiles.written(plan.folder / "flat", plan.pick(20_000, 200_000))
+    flat = LoadFiles.written(plan.folder / "flat", plan.pick(15_000, 200_000))
     nested = LoadFiles.written(plan.folder / "nested", plan.pick(5_000, 50_000), nested=True)
     rivals = [
         Rival(peer=DLT_POSTGRESQL, least=4, given=flat.lines),
@@ -26,8 +26,8 @@ def measure(plan: Plan) -> list[Budget]:
     with postgres() as server:
         warehouse = Database(server)
         return [
-            *_contest(plan, ID, WHAT, flat, rivals, warehouse, (16, 180)),
-            *_contest(plan, f"{ID}.nested", f"{WHAT}, nested", nested, [], warehouse, (4, 40)),
+            *_contest(plan, ID, WHAT, flat, rivals, warehouse, (14, 120)),
+            *_contest(plan, f"{ID}.nested", f"{WHAT}, nested", nested, [], warehouse, (4, 25)),
         ]
 
 

@@ -30,7 +30,7 @@ def measure(plan: Plan) -> list[Budget]:
         plain = _side(plan, gate, product.access_token, "json", _json(product.client_id))
         for side in (transit, plain):
             side.warm_up(200, RUN_S_QUICK if plan.quick else RUN_S)
-        for number in plan.rounds(3, 15, seconds=(4, 50)):
+        for number in plan.rounds(3, 15, seconds=(4, 30)):
             for side in in_turn((transit, plain), number):
                 side.run()
     return [_budget(transit, plain)]

@@ -26,7 +26,7 @@ from bench.records import BODY_RECORDS, batch_bodies, flat, write_bodies
 
 ID, WHAT, BUDGET = "B5", "accepted -> visible, p99 at 1,000 records/s", "<= 2 s"
 BATCHES_PER_S = 10
-WARM_UP_BATCHES = 30
+WARM_UP_BATCHES = 20
 LOOK_S = 0.1
 """How often a reader looks. A look takes some milliseconds; with DuckDB's file the loader must wait."""
 
@@ -38,7 +38,7 @@ SEEN = (
 """The batches of which every row is there, in words that both warehouses know."""
 
 CONDITIONS = (
-    "gate processes: as many as cores; all settings at their defaults; the first 3 s are not counted;"
+    "gate processes: as many as cores; all settings at their defaults; the first 2 s are not counted;"
     f" a reader looks every {LOOK_S * 1000:g} ms: that makes the value up to that much greater;"
     " by_loads_p99_s is the same by the loader's own log lines"
 )
@@ -82,7 +82,7 @@ class Watch:
 
 def measure(plan: Plan) -> list[Budget]:
     """Push at a steady rate and look; the value is the 99th percentile over all batches of a run."""
-    batches = plan.pick(6, 25) * BATCHES_PER_S
+    batches = plan.pick(5, 20) * BATCHES_PER_S
     bodies = plan.folder / "b5.bodies"
     write_bodies(bodies, batch_bodies(flat(batches * BODY_RECORDS, updates_share=0)))
     run = partial(_run, bodies=bodies, batches=batches)
@@ -92,7 +92,7 @@ def measure(plan: Plan) -> list[Budget]:
         return run(data_dir, "", partial(_in_file, data_dir / "warehouse.duckdb"))
 
     lines = [
-        _budget("DuckDB", [into_duckdb(number) for number in plan.rounds(1, 3, seconds=(12, 90), least=1)])
+        _budget("DuckDB", [into_duckdb(number) for number in plan.rounds(1, 3, seconds=(12, 75), least=1)])
     ]
     try:
         with postgres() as server:
@@ -104,7 +104,7 @@ def measure(plan: Plan) -> list[Budget]:
                         plan.folder / f"postgresql-{number}", database.url, partial(_in_server, reader)
                     )
 
-            runs = [into_postgresql(number) for number in plan.rounds(1, 3, seconds=(12, 90), least=1)]
+            runs = [into_postgresql(number) for number in plan.rounds(1, 3, seconds=(12, 75), least=1)]
         lines.append(_budget("PostgreSQL", runs, f"; {POSTGRESQL_CONDITIONS}"))
     except Failed as exc:
         lines.append(not_measured(f"{ID}.PostgreSQL", f"{WHAT}, PostgreSQL", BUDGET, str(exc)))

@@ -30,7 +30,7 @@ FILE_BODIES = 16
 """How many different bodies stand in one file; with 64 connections each is on four of them at once."""
 
 ID_MARK, ID_UNIT = b'"id":9', 100_000
-FILL_S_MAX, LOAD_S_MAX = 90.0, 150.0
+FILL_S_MAX, LOAD_S_MAX = 75.0, 120.0
 """A full run spends no more than this on filling and on loading; the line says how far that got."""
 
 LOOK_AGAIN_S = 0.1

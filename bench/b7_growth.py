@@ -122,7 +122,7 @@ def upsert_ms(plan: Plan, warehouse: Warehouse, sizes: Sequence[int]) -> dict[in
             warehouse.run(statement)
         growing = Growing(destination, random.Random(5))
         times: dict[int, list[float]] = {rows: [] for rows in tables}
-        for number in plan.rounds(6, 22, seconds=(5, 40), least=3):
+        for number in plan.rounds(6, 22, seconds=(3, 25), least=3):
             for rows in in_turn(sizes, number):
                 times[rows].append(growing.upsert(tables[rows], rows) * 1000)
     finally:

@@ -20,7 +20,7 @@ def measure(plan: Plan) -> list[Budget]:
     """Start, push one record, stop; first on a new folder, then on the same one again."""
     first: list[float] = []
     later: list[float] = []
-    for number in plan.rounds(3, 9, seconds=(7, 40)):
+    for number in plan.rounds(3, 9, seconds=(6, 30)):
         product = Product(plan.folder / f"b8-{number}")
         try:
             first.append(_start(product, 1))

@@ -20,7 +20,8 @@ class Budget:
     of the rounds' ratios, None where the budget is an absolute bound. `spread` is the least and greatest of
     what is compared with the budget, over `runs` runs; `middle` is where its median lies with 95% confidence.
     `met` is None without a budget and when nothing was measured, and then `why` says why; `sure` tells
-    whether all of `middle` says the same as the median, and one run alone never does. `raw` holds every run's figures.
+    whether there was more than one run and all of `middle` says the same as the median. `raw` holds every
+    run's figures.
     """
 
     id: str

@@ -37,9 +37,9 @@ def _at_both_rates(plan: Plan, product: Product, id_: str, how: str) -> Iterator
     bodies = BUDGETED.written(plan.folder)
     greatest = _greatest(product, bodies, plan.pick(1, 3), plan.pick(1, GREATEST_RUNS))
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name, _ in SHARES}
-    for _ in plan.rounds(1, 3, seconds=(7, 50), least=1):
+    for _ in plan.rounds(1, 3, seconds=(5, 36), least=1):
         for name, share in SHARES:
-            runs[name].append(_open_loop(product, bodies, greatest * share, plan.pick(2, 8)))
+            runs[name].append(_open_loop(product, bodies, greatest * share, plan.pick(2, 6)))
     for name, share in SHARES:
         for title, key in PERCENTILES:
             yield seen(

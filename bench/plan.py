@@ -16,6 +16,8 @@ from bench.peers.install import NotInstalled, Peer
 QUICK_S_MAX, FULL_S_MAX = 120, 1_200
 """A run shall be no longer than this, installing peers apart."""
 
+LATE = 0.9
+
 Each = TypeVar("Each")
 
 
@@ -46,6 +48,11 @@ class Plan:
     def seconds(self) -> float:
         """How long it has taken until now."""
         return time.monotonic() - self.begun
+
+    @property
+    def begun_late(self) -> bool:
+        """Whether so much of the time is over that what has no budget is left out."""
+        return self.seconds > self.seconds_max * LATE
 
     def say(self, text: str) -> None:
         """Tell a waiting person what happens now, and how long it has taken to get there."""
