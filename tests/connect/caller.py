@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from starlette.responses import JSONResponse
 
-from tests.conformance.control_stores import KINDS, open_at
+from tests.conformance.control_stores import KINDS, give_up, open_at
 from tidegate.connect.app import ConnectApi
 from tidegate.connect.calls import Limits
 from tidegate.control import accounts, connect_tokens, destinations
@@ -59,7 +59,8 @@ def sent(api: ConnectApi, method: str, path: str, **options: Any) -> httpx.Respo
 @contextlib.contextmanager
 def connect_api(folder: Path, limits: Limits | None = None, *, kind: str = "sqlite") -> Iterator[ConnectApi]:
     """Open a new store of a kind and the Connect API on it."""
-    store = open_at(KINDS[kind](folder), folder)
+    address = KINDS[kind](folder)
+    store = open_at(address, folder)
     log = open_log(log_format="json", log_level="info", process="test")
     api = ConnectApi(
         store,
@@ -73,6 +74,7 @@ def connect_api(folder: Path, limits: Limits | None = None, *, kind: str = "sqli
     finally:
         api.close()
         store.close()
+        give_up(kind, address)
 
 
 def new_caller(api: ConnectApi, folder: Path, name: str) -> Caller:
