@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
+PIPE_CHARS = 1_000
+"""Where no screen bounds a table, this does."""
+
+
 def as_json_object(value: DataclassInstance) -> dict[str, Any]:
     """Shape: one of our values -> a JSON object with the same names; times as ISO 8601 in UTC."""
     return {
@@ -41,18 +45,25 @@ def byte_size(count: int) -> str:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under headings; on a narrow screen long cells go on below, nothing is cut off."""
+    """
+    Print rows under headings; on a narrow screen long cells go on below, nothing is cut off.
+
+    What is no screen has no width: a file or a pipe gets the lines as long as they are.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(*headings, box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns:
-        column.overflow = "fold"
+    for column, heading in zip(table.columns, headings, strict=True):
+        column.overflow, column.min_width = "fold", len(heading)
     table.columns[0].no_wrap = True
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
-    console().print(table)
+    screen = console()
+    if not screen.is_terminal:
+        screen.width = PIPE_CHARS
+    screen.print(table)
 
 
 def _utc_text(at: datetime) -> str:
