@@ -173,3 +173,7 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit("bench: stopped")
+    except RuntimeError as exc:
+        if str(exc) != "Query interrupted":  # how DuckDB tells of Ctrl-C in the middle of a query
+            raise
+        sys.exit("bench: stopped")

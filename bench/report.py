@@ -77,7 +77,7 @@ def _table(budgets: list[tuple[str, ...]], figures: list[tuple[str, ...]]) -> li
 
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
     shown = [line(HEAD), rule, *map(line, budgets)]
-    return [*shown, rule, *map(line, figures)] if figures else shown
+    return [*shown, *([rule] if budgets and figures else []), *map(line, figures)]
 
 
 def row(each: dict[str, Any]) -> tuple[str, ...]:
