@@ -19,8 +19,8 @@ RECORDS = (10_000, 100_000, 1_000_000)
 RECORDS_QUICK = (10_000, 50_000)
 ACCEPTED_AT_ONCE = 20_000
 ACCEPT_BOUND = (
-    "bound: a request is one row at the end of the journal and one more in its indexes, and what the gate"
-    " looks up does not depend on how many there are"
+    "bound: a request is one row at the end of the journal's one table, which has no index but its key, and"
+    " nothing is looked up among the others"
 )
 LOAD_BOUND = (
     "bound: a load reads `load_bytes` from its position on, found by key, and never what stands before or"
