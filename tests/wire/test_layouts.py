@@ -16,6 +16,7 @@ from tidegate.wire import batch_rules
 from tidegate.wire.batch import BatchChecker, read_batch
 from tidegate.wire.decode import decode_exact
 from tidegate.wire.layouts import FIELDS_KEPT_MAX, MISSES_MAX, Layouts, layout_of
+from tidegate.wire.pieces import PIECE_BYTES
 from tidegate.wire.schemas import SchemaCache, compile_schema
 
 Schema = dict[str, Any]
@@ -246,6 +247,17 @@ def test_bodies_of_one_kind_are_checked_by_their_layout_from_the_third_on() -> N
     for _ in range(MISSES_MAX + 1):
         assert checker.check(other) == 1
     assert layouts.count(other) == 1
+
+
+def test_a_large_body_is_checked_by_its_layout_piece_by_piece() -> None:
+    """What one piece breaks is found, and named as ever."""
+    checker = BatchChecker()
+    records = [RECORD | {"id": n, "name": "x" * 20} for n in range(9_000)]
+    assert len(_body(*records)) > 2 * PIECE_BYTES
+    assert checker.check(_body(*records)) == 9_000
+    records[8_500] = RECORD | {"kind": "c"}
+    with pytest.raises(Refusal, match="Record 8500 did not conform to schema"):
+        checker.check(_body(*records))
 
 
 def test_layouts_are_bounded_by_their_fields() -> None:

@@ -150,7 +150,8 @@ class BatchChecker:
         body = decode_as(_TO_CUT, text)
         if body is None or not _envelope_holds(body):
             return None
-        schema = self._schemas.get(bytes(body.schema))
+        raw = bytes(body.schema)
+        schema = self._schemas.get(raw)
         if schema is None:
             return None
         key_names = body.key_names or ()
@@ -160,7 +161,12 @@ class BatchChecker:
         batch_rules.check_key_names(key_names, schema)
         if (number := first_with_too_many_points(cut)) is not None:
             batch_rules.refuse_points(places[number])
-        for begin, data in pieces(cut, _DATA):
+        layout = self._layouts.of(text, raw, schema.source, key_names)
+        longest = max(map(len, cut), default=0)
+        for begin, piece in pieces(cut):
+            if layout is not None and layout.takes(piece, longest):
+                continue
+            data = decode_as(_DATA, piece)
             if data is None:
                 return None
             check_depth(data)

@@ -99,12 +99,13 @@ class Layout:
     """
     The types of one schema with one list of keys.
 
-    Shape: `raw` is the schema's JSON, `bodies` decodes a batch body of upserts.
+    Shape: `raw` is the schema's JSON, `bodies` decodes a batch body of upserts, `records` an array of data.
     """
 
     raw: bytes
     key_names: tuple[str, ...]
     bodies: msgspec.json.Decoder[Any]
+    records: msgspec.json.Decoder[list[Any]]
     later: Sequence[_Later]
     has_arrays: bool
     fields: int
@@ -114,14 +115,26 @@ class Layout:
         body = decode_as(self.bodies, text)
         if (
             body is None
-            or bytes(body.schema) != self.raw
-            or tuple(body.key_names or ()) != self.key_names
+            or not self.is_of(bytes(body.schema), body.key_names or ())
             or (self.has_arrays and text.count(b",") >= DATA_POINTS_MAX)
         ):
             return None
-        messages = body.messages
-        data = [message.data for message in messages]
-        return len(messages) if all(each.holds(_column(data, each.path)) for each in self.later) else None
+        data = [message.data for message in body.messages]
+        return len(data) if self._later_holds(data) else None
+
+    def takes(self, records: bytes, longest: int) -> bool:
+        """Tell whether an array of records, the longest of so many bytes, surely keeps every rule."""
+        if self.has_arrays and longest > DATA_POINTS_MAX:
+            return False
+        data = decode_as(self.records, records)
+        return data is not None and self._later_holds(data)
+
+    def is_of(self, raw: bytes, key_names: Sequence[str]) -> bool:
+        """Tell whether it is the layout of a schema and keys."""
+        return raw == self.raw and tuple(key_names) == self.key_names
+
+    def _later_holds(self, data: Column) -> bool:
+        return all(each.holds(_column(data, each.path)) for each in self.later)
 
 
 def layout_of(raw: bytes, schema: Mapping[str, Any], key_names: Sequence[str]) -> Layout | None:
@@ -149,8 +162,15 @@ def layout_of(raw: bytes, schema: Mapping[str, Any], key_names: Sequence[str]) -
     )
     messages = Annotated[list[message], Meta(min_length=1, max_length=RECORDS_MAX)]  # type: ignore[valid-type]  # made above
     body = msgspec.defstruct("Body", [*_ENVELOPE[:2], ("messages", messages), *_ENVELOPE[2:]], **_CLOSED)
-    bodies = msgspec.json.Decoder(body, float_hook=exact_number)
-    return Layout(raw, tuple(key_names), bodies, tuple(making.later), making.has_arrays, making.fields)
+    return Layout(
+        raw=raw,
+        key_names=tuple(key_names),
+        bodies=msgspec.json.Decoder(body, float_hook=exact_number),
+        records=msgspec.json.Decoder(list[record], float_hook=exact_number),  # type: ignore[valid-type]  # made above
+        later=tuple(making.later),
+        has_arrays=making.has_arrays,
+        fields=making.fields,
+    )
 
 
 _CLOSED: dict[str, Any] = {"forbid_unknown_fields": True, "gc": False, "kw_only": True}
@@ -370,6 +390,18 @@ class Layouts:
             self._keep(opening, _Known())
         elif known.misses >= MISSES_MAX or (known.layout is None and known.raw != raw):
             self._keep(opening, _Known(raw, layout_of(raw, schema, key_names)))
+
+    def of(
+        self, text: bytes, raw: bytes, schema: Mapping[str, Any], key_names: Sequence[str]
+    ) -> Layout | None:
+        """Return the layout for a large body, made at once where it is not known: that is little for it."""
+        known = self._known.get(text[:OPENING_BYTES])
+        if known is None or known.raw != raw:
+            self.learn(text, raw, schema, key_names)
+            self.learn(text, raw, schema, key_names)
+            known = self._known.get(text[:OPENING_BYTES])
+        layout = None if known is None else known.layout
+        return layout if layout is not None and layout.is_of(raw, key_names) else None
 
     def _keep(self, opening: bytes, known: _Known) -> None:
         self._known.pop(opening, None)

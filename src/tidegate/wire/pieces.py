@@ -14,7 +14,6 @@ import msgspec
 
 from tidegate.errors import MalformedBody
 from tidegate.wire.bounds import DATA_POINTS_MAX
-from tidegate.wire.decode import T, decode_as
 
 PIECE_BYTES = 1_000_000
 """Bodies and records above this are looked at as bytes first. Objects take up to 40 times as much."""
@@ -30,14 +29,11 @@ _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"|,', re.DOTALL).finditer
 """Strings and commas: with the strings taken out of the way, the commas that are left are JSON's own."""
 
 
-def pieces(
-    records: Sequence[msgspec.Raw], decoder: msgspec.json.Decoder[list[T]]
-) -> Iterator[tuple[int, list[T] | None]]:
+def pieces(records: Sequence[msgspec.Raw]) -> Iterator[tuple[int, bytes]]:
     """
-    Decode records a few at a time.
+    Put a few records at a time into an array.
 
-    Shape: -> the number of the first record and the records of a piece; None instead when one of them does
-    not fit the decoder.
+    Shape: -> the number of the first record, and the array as JSON.
     """
     begin = 0
     while begin < len(records):
@@ -45,7 +41,7 @@ def pieces(
         while end < len(records) and (end == begin or size + len(records[end]) <= PIECE_BYTES):
             size += len(records[end])
             end += 1
-        yield begin, decode_as(decoder, b"[" + b",".join(records[begin:end]) + b"]")
+        yield begin, b"[" + b",".join(records[begin:end]) + b"]"
         begin = end
 
 

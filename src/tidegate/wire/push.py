@@ -88,7 +88,8 @@ def _in_pieces(text: bytes, client_id: int) -> int | None:
         return None
     if first_with_too_many_points(cut) is not None:
         raise RecordsRefused([{"data": [push_rules.TOO_MANY_POINTS]}])
-    for begin, data in pieces(cut, _DATA):
+    for begin, piece in pieces(cut):
+        data = decode_as(_DATA, piece)
         if data is None or not all(map(_holds, upserts[begin:], data)):
             return None
         check_depth(data)
