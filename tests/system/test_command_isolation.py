@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,9 @@ def _settled(product: Product, file: Path) -> Town:
         lambda: json.loads(product.run("rejected", "list", "--json").stdout), what="a rejected record"
     )
     store = Store.open(product.data_dir / "control.db")
+    wait_until(lambda: _used_at(store), what="the token's last use")
+    for notifier in product.processes("notifier"):
+        notifier.suspend()  # what it finds out on its own would look like what a command did
     with store.writing() as conn:
         victim, thief = product.client_id, accounts.create(conn, "Thief").client_id
         destinations.create(conn, thief, f"duckdb:///{file.parent / 'thief.duckdb'}", "Thief's")
@@ -224,6 +228,11 @@ def _settled(product: Product, file: Path) -> Town:
         assert token.id == access_tokens.get(conn, 1).id
     store.close()
     return Town(product, victim, thief, file, owned)
+
+
+def _used_at(store: Store) -> datetime | None:
+    with store.reading() as conn:
+        return access_tokens.get(conn, 1).last_used_at
 
 
 def _anonymous(text: str, town: Town, owned: dict[str, str]) -> str:
