@@ -103,6 +103,7 @@ def test_no_secret_reaches_the_log(product: Product, connect: httpx.Client) -> N
     made = connect.post(f"/v4/sources/{source['id']}/tokens").json()
     assert 201 == push(product, made["access_token"], 1)
     connect.delete(f"/v4/sources/{source['id']}").raise_for_status()
+    wait_until(lambda: '"method":"DELETE"' in product.log_path.read_text(), what="the last request's log line")
     logged = product.log_path.read_text()
     assert '"path":"/v4/sources/{source_id}/tokens"' in logged
     secret = connect.headers["Authorization"].removeprefix("Bearer ")
@@ -140,12 +141,12 @@ def test_sources_are_shown_renamed_and_deleted_by_command(product: Product) -> N
 
 def test_the_audit_log_says_who_it_was(product: Product, connect: httpx.Client) -> None:
     """Commands are noted with the user who ran them, programs with the id of their token. (C25)"""
-    token_id = json.loads(product.run("connect-tokens", "list", "--json").stdout)[0]["id"]
+    (token,) = json.loads(product.run("connect-tokens", "list", "--json").stdout)
     made = connect.post("/v4/sources", json={"type": "import_api", "display_name": "Audited"}).json()
     product.run("sources", "delete", "audited", "--yes")
     deleted, created = json.loads(product.run("audit", "--limit", "2", "--json").stdout)
     assert ("source created", f"{made['id']} (Audited)") == (created["action"], created["subject"])
-    assert f"Connect API access token {token_id}" == created["actor"]
+    assert f"Connect API access token {token['id']} (...{token['last_four']})" == created["actor"]
     assert ("source deleted", True) == (deleted["action"], deleted["actor"].startswith("command by "))
     assert "deleted" in product.run("audit").stdout
 
