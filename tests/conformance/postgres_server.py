@@ -38,7 +38,7 @@ _START_S_MAX = 60.0
 HASTY: Mapping[str, str] = {
     "fsync": "off",  # a killed process loses nothing that was written; only a machine would
     "full_page_writes": "off",
-    "autovacuum": "off",  # its workers stand in the way of dropping a database, and only its owner may end them
+    "autovacuum": "off",  # its workers stand in the way of dropping a database
     "max_connections": "40",
     "shared_buffers": "64MB",
     "timezone": "Asia/Kolkata",  # nothing may depend on it
