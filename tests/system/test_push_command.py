@@ -210,6 +210,7 @@ def test_a_terminal_sees_progress(product: Product, tmp_path: Path, name: str) -
 def test_ctrl_c_says_how_much_was_accepted(product: Product) -> None:
     """An interrupted push tells what is safe, and leaves with 1."""
     command = [*TIDEGATE, "push", "interrupted", "-", "--format", "ndjson", "--batch-size", "10"]
+    before = product.metric("tidegate_records_total")
     pushing = subprocess.Popen(
         [*command, "--data-dir", str(product.data_dir)],
         stdin=subprocess.PIPE,
@@ -219,10 +220,7 @@ def test_ctrl_c_says_how_much_was_accepted(product: Product) -> None:
     # The eleventh row sends the first ten; after it the command waits for more input.
     pushing.stdin.write(b'{"id": 1}\n' * 11)
     pushing.stdin.flush()
-    wait_until(
-        lambda: product.rows("SELECT 1 FROM information_schema.tables WHERE table_name = 'interrupted'"),
-        what="the first request loaded",
-    )
+    wait_until(lambda: product.metric("tidegate_records_total") == before + 10, what="the first request kept")
     pushing.send_signal(signal.SIGINT)
     _, said = pushing.communicate(timeout=60)
     assert (1, True) == (pushing.returncode, b"stopped; 10 records were accepted before" in said), said
