@@ -215,6 +215,8 @@ def test_ctrl_c_says_how_much_was_accepted(product: Product) -> None:
         [*command, "--data-dir", str(product.data_dir)],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # Who runs tests in the background may have them ignore it, and what they start with them.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no other thread is here
     )
     assert pushing.stdin is not None
     # The eleventh row sends the first ten; after it the command waits for more input.
