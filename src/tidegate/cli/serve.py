@@ -57,6 +57,9 @@ and see the table:
   {command} sql 'SELECT * FROM hello'{place}
 """
 
+NOTIFIER_BEGINS_S = 1.0
+"""By then the gates have imported what they need, also on two slow cores."""
+
 OWNER_LINE = "  owner         {owner_email}, password {owner_password}   (shown only now, too)\n"
 
 LATER_GREETING = """
@@ -115,7 +118,7 @@ def _serve(settings: Settings, listening: socket.socket, *, as_json: bool) -> No
     gates = settings.workers or os.cpu_count() or 1
     children = [Child(f"gate {number}", ["gate"]) for number in range(1, gates + 1)] + [
         Child("loader", ["loader"]),
-        Child("notifier", ["notifier"]),
+        Child("notifier", ["notifier"], begins_after_s=NOTIFIER_BEGINS_S),
     ]
     supervisor = Supervisor(children, listening=listening, environ=_environ(settings))
     supervisor.start()

@@ -35,10 +35,16 @@ POLL_S = 0.05
 
 @dataclass(slots=True)
 class Child:
-    """One process to keep alive. `due_at` is when it may start again (monotonic seconds)."""
+    """
+    One process to keep alive.
+
+    `begins_after_s`: it is started so long after `begin`, to leave the processors to those that are waited for.
+    `due_at` is when it may start, again or late (monotonic seconds).
+    """
 
     name: str
     arguments: Sequence[str]
+    begins_after_s: float = 0.0
     process: subprocess.Popen[bytes] | None = None
     lifeline: int = -1
     started_at: float = 0.0
@@ -63,13 +69,17 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda _number, _frame: self._stop.set())
         for child in self._children:
-            self._spawn(child)
+            if not child.begins_after_s:
+                self._spawn(child)
 
     def begin(self) -> None:
         """Let the children begin: what they need is set up."""
         self._begun = True
         for child in self._children:
-            self._begin(child)
+            if child.begins_after_s:
+                child.due_at = time.monotonic() + child.begins_after_s
+            else:
+                self._begin(child)
 
     def run(self, log: Log) -> None:
         """Watch the children until told to stop, then stop them."""
