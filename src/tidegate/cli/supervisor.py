@@ -38,7 +38,7 @@ class Child:
     """
     One process to keep alive.
 
-    `begins_after_s`: it is started so long after `begin`, to leave the processors to those that are waited for.
+    `begins_after_s`: it starts so long after `begin`, to leave the processors to those that are waited for.
     `due_at` is when it may start, again or late (monotonic seconds).
     """
 
