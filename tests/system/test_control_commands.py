@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.product import Product
+from tests.waiting import wait_until
 from tidegate.control import destinations, setup
 from tidegate.control.store import Store
 from tidegate.settings import options
@@ -183,5 +185,10 @@ def test_commands_act_on_a_running_server(running: Product) -> None:
         new = client.post("/v2/import/push", json=record, headers={"Authorization": f"Bearer {secret}"})
         assert 201 == new.status_code
         running.run("sources", "pause", "import_api")
-        refused = client.post("/v2/import/push", json=record)
+        refused = wait_until(lambda: _refused(client, record), within_s=5, what="the refusal")
     assert (401, True) == (refused.status_code, "Connection is not active." in refused.text)
+
+
+def _refused(client: httpx.Client, record: list[dict[str, Any]]) -> httpx.Response | None:
+    answer_ = client.post("/v2/import/push", json=record)
+    return None if answer_.is_success else answer_
