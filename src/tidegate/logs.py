@@ -30,6 +30,9 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 GATHER_S = 0.05
 """How much later gathered lines are written at most."""
 
+GATHERED_MAX = 2_000
+"""Most lines that wait: half a megabyte, and twice what one process writes in that time."""
+
 WRITE_BYTES_MAX = 4_096
 """Most that is written at once: up to this, what several processes write to one pipe stays whole."""
 
@@ -84,6 +87,8 @@ class _Gathered:
     def write(self, line: bytes) -> None:
         """Take a line."""
         self._lines.append(line)
+        if len(self._lines) > GATHERED_MAX:
+            self._write()  # whoever reads the log is slower than we are, and sets the pace from here on
         if not self._come.is_set():
             self._come.set()
 

@@ -15,7 +15,7 @@ from tidegate.instants import is_instant
 from tidegate.wire import batch_rules
 from tidegate.wire.batch import BatchChecker, read_batch
 from tidegate.wire.decode import decode_exact
-from tidegate.wire.layouts import FIELDS_KEPT_MAX, MISSES_MAX, Layouts, layout_of
+from tidegate.wire.layouts import KEPT_BYTES_MAX, MISSES_MAX, Layouts, layout_of
 from tidegate.wire.pieces import PIECE_BYTES
 from tidegate.wire.schemas import SchemaCache, compile_schema
 
@@ -260,14 +260,23 @@ def test_a_large_body_is_checked_by_its_layout_piece_by_piece() -> None:
         checker.check(_body(*records))
 
 
-def test_layouts_are_bounded_by_their_fields() -> None:
-    """The ones learnt first are forgotten first."""
-    layouts = Layouts()
+def test_layouts_are_bounded_by_their_weight() -> None:
+    """Many fields and long schemas weigh; the ones learnt first are forgotten first, the last one stays."""
     schema = {"type": "object", "properties": {f"c{n}": {"type": "string"} for n in range(200)}}
-    count = FIELDS_KEPT_MAX // 200 + 1
-    for number in range(count):
-        for _ in range(2):
-            layouts.learn(f'{{"table_name":"t{number}"'.encode(), b"raw", schema, [])
-    known = layouts._known
-    assert sum(each.fields for each in known.values()) <= FIELDS_KEPT_MAX
-    assert f'{{"table_name":"t{count - 1}"'.encode() in known
+    for raw in (b"raw", b" " * 1_000_000):
+        layouts = Layouts()
+        for number in range(150):
+            for _ in range(2):
+                layouts.learn(f'{{"table_name":"t{number}"'.encode(), raw, schema, [])
+        known = layouts._known
+        assert layouts._weight == sum(each.weight for each in known.values()) <= KEPT_BYTES_MAX
+        assert b'{"table_name":"t149"' in known
+        assert b'{"table_name":"t0"' not in known
+
+
+def test_openings_without_end_are_forgotten() -> None:
+    """Bodies that never begin alike leave no more behind than the bound, each at little cost."""
+    layouts = Layouts()
+    for number in range(2 * KEPT_BYTES_MAX // 500):
+        layouts.learn(f"{number}".encode(), b"raw", {}, [])
+    assert layouts._weight <= KEPT_BYTES_MAX

@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from threading import Lock
 from typing import Annotated, Any, Literal, Union
 
 import msgspec
@@ -36,8 +37,10 @@ Schemas with more fields are left to the validator: fields that come in another 
 searched for one by one.
 """
 
-FIELDS_KEPT_MAX = 20_000
-"""Most fields of all layouts kept; each takes about a kilobyte."""
+KEPT_BYTES_MAX = 20_000_000
+"""What all layouts together may weigh in memory, with the schemas they are compared with."""
+
+_OPENING_WEIGHT, _FIELD_WEIGHT = 500, 1_000
 
 OPENING_BYTES = 64
 """How much of a body's beginning tells which layout to try: the table's name, and the first of the schema."""
@@ -358,8 +361,10 @@ class _Known:
     misses: int = 0
 
     @property
-    def fields(self) -> int:
-        return 1 if self.layout is None else self.layout.fields
+    def weight(self) -> int:
+        """Units: bytes of memory, about."""
+        fields = 0 if self.layout is None else self.layout.fields
+        return _OPENING_WEIGHT + len(self.raw) + _FIELD_WEIGHT * fields
 
 
 class Layouts:
@@ -372,6 +377,8 @@ class Layouts:
 
     def __init__(self) -> None:
         self._known: dict[bytes, _Known] = {}  # the one learnt last is at the end
+        self._weight = 0
+        self._learning = Lock()
 
     def count(self, text: bytes) -> int | None:
         """Return how many messages a batch body has when it surely keeps every rule; None when unsure."""
@@ -397,19 +404,16 @@ class Layouts:
         """Return the layout for a large body, made at once where it is not known: that is little for it."""
         known = self._known.get(text[:OPENING_BYTES])
         if known is None or known.raw != raw:
-            self.learn(text, raw, schema, key_names)
-            self.learn(text, raw, schema, key_names)
-            known = self._known.get(text[:OPENING_BYTES])
-        layout = None if known is None else known.layout
+            known = _Known(raw, layout_of(raw, schema, key_names))
+            self._keep(text[:OPENING_BYTES], known)
+        layout = known.layout
         return layout if layout is not None and layout.is_of(raw, key_names) else None
 
     def _keep(self, opening: bytes, known: _Known) -> None:
-        self._known.pop(opening, None)
-        self._known[opening] = known
-        kept = list(self._known.items())
-        fields = sum(each.fields for _, each in kept)
-        for oldest, each in kept:
-            if fields <= FIELDS_KEPT_MAX:
-                break
-            self._known.pop(oldest, None)
-            fields -= each.fields
+        """Keep what is known, and forget what was learnt first while all together weigh too much."""
+        with self._learning:
+            before = self._known.pop(opening, None)
+            self._known[opening] = known
+            self._weight += known.weight - (0 if before is None else before.weight)
+            while self._weight > KEPT_BYTES_MAX and len(self._known) > 1:
+                self._weight -= self._known.pop(next(iter(self._known))).weight
