@@ -31,7 +31,7 @@ GATHER_S = 0.05
 """How much later gathered lines are written at most."""
 
 GATHERED_MAX = 2_000
-"""Most lines that wait: half a megabyte, and twice what one process writes in that time."""
+"""Most lines that wait: half a megabyte, and several times what one process writes in that time."""
 
 WRITE_BYTES_MAX = 4_096
 """Most that is written at once: up to this, what several processes write to one pipe stays whole."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -264,7 +265,7 @@ def test_layouts_are_bounded_by_their_weight() -> None:
     """Many fields and long schemas weigh; the ones learnt first are forgotten first, the last one stays."""
     schema = {"type": "object", "properties": {f"c{n}": {"type": "string"} for n in range(200)}}
     for raw in (b"raw", b" " * 1_000_000):
-        layouts = Layouts()
+        layouts = Layouts(nullcontext())
         for number in range(150):
             for _ in range(2):
                 layouts.learn(f'{{"table_name":"t{number}"'.encode(), raw, schema, [])
@@ -276,7 +277,7 @@ def test_layouts_are_bounded_by_their_weight() -> None:
 
 def test_openings_without_end_are_forgotten() -> None:
     """Bodies that never begin alike leave no more behind than the bound, each at little cost."""
-    layouts = Layouts()
+    layouts = Layouts(nullcontext())
     for number in range(2 * KEPT_BYTES_MAX // 500):
         layouts.learn(f"{number}".encode(), b"raw", {}, [])
     assert layouts._weight <= KEPT_BYTES_MAX

@@ -84,7 +84,7 @@ def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
         commit=commit,
         admission=Admission(bytes_max=settings.inflight_bytes_max, wait_s_max=settings.admission_wait_s_max),
         check_push=check_push,
-        check_batch=BatchChecker(),
+        check_batch=BatchChecker(learning=threading.Lock()),
         now_ms=now_ms,
         version=__version__,
         note_use=uses.note,

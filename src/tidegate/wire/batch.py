@@ -9,6 +9,7 @@ that does not take goes to `batch_rules`, which accepts it after all or names wh
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -88,7 +89,8 @@ _KEY_KINDS = frozenset((str, int, float, bool, Decimal))
 
 class BatchChecker:
     """
-    Checks batch bodies; keeps the validators of the schemas seen last. Two threads may use it.
+    Checks batch bodies; keeps the validators of the schemas seen last. Two threads may use it when `learning`
+    is a lock.
 
     Units: `schemas_max` schemas, `schema_bytes_max` bytes of one schema, `cached_bytes_max` bytes of all.
     """
@@ -99,11 +101,12 @@ class BatchChecker:
         schemas_max: int = 512,
         schema_bytes_max: int = 2_000_000,
         cached_bytes_max: int = 8_000_000,
+        learning: AbstractContextManager[object] | None = None,
     ) -> None:
         self._schemas = SchemaCache(
             schemas_max=schemas_max, schema_bytes_max=schema_bytes_max, cached_bytes_max=cached_bytes_max
         )
-        self._layouts = Layouts()
+        self._layouts = Layouts(nullcontext() if learning is None else learning)
 
     def check(self, body: bytes) -> int:
         """

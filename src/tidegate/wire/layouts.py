@@ -16,11 +16,10 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from threading import Lock
 from typing import Annotated, Any, Literal, Union
 
 import msgspec
@@ -372,13 +371,13 @@ class Layouts:
     The layouts of bodies seen before, by how a body begins.
 
     A guess that is wrong costs a little time and nothing else: a layout looks whether it is the right one.
-    Two threads may use it.
+    Shape: `learning` is entered while something is learnt; where two threads use this, it is a lock.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, learning: AbstractContextManager[object]) -> None:
         self._known: dict[bytes, _Known] = {}  # the one learnt last is at the end
         self._weight = 0
-        self._learning = Lock()
+        self._learning = learning
 
     def count(self, text: bytes) -> int | None:
         """Return how many messages a batch body has when it surely keeps every rule; None when unsure."""
