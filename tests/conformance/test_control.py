@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from tests.conformance.control_stores import KINDS, open_at
 from tidegate.control import (
     accounts,
     audit,
@@ -34,24 +31,6 @@ from tidegate.tables.reports import Bookmark, SubtableReport
 
 LONG_AGO = datetime(2020, 1, 2, 15, 49, 27, tzinfo=UTC)
 DUCKDB = "duckdb:///folder/warehouse.duckdb"
-
-
-@pytest.fixture(params=sorted(KINDS))
-def store(
-    request: pytest.FixtureRequest, tmp_path: Path, exercised: Callable[[str], None]
-) -> Iterator[Store]:
-    """An empty store of each kind."""
-    opened = open_at(KINDS[request.param](tmp_path), tmp_path)
-    exercised(f"control store: {request.param}")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def account(store: Store) -> Account:
-    """An account."""
-    with store.writing() as conn:
-        return accounts.create(conn, "Shop")
 
 
 @pytest.fixture

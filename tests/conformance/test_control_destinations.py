@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.conformance.control_stores import KINDS, open_at
-from tidegate.control import accounts, destinations
+from tidegate.control import destinations
 from tidegate.control.accounts import Account
 from tidegate.control.store import Store
 from tidegate.errors import InputInvalid
-
-
-@pytest.fixture(params=sorted(KINDS))
-def store(
-    request: pytest.FixtureRequest, tmp_path: Path, exercised: Callable[[str], None]
-) -> Iterator[Store]:
-    """An empty store of each kind."""
-    opened = open_at(KINDS[request.param](tmp_path), tmp_path)
-    exercised(f"control store: {request.param}")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def account(store: Store) -> Account:
-    """An account."""
-    with store.writing() as conn:
-        return accounts.create(conn, "Shop")
 
 
 def test_a_shown_address_is_not_taken_for_a_whole_one(store: Store, account: Account) -> None:

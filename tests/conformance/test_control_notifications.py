@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +23,7 @@ from tidegate.control import (
     outbox,
     sources,
 )
+from tidegate.control.accounts import Account
 from tidegate.control.deliveries import Delivery
 from tidegate.control.hooks import Hook
 from tidegate.control.loads import LoadReport
@@ -38,21 +38,14 @@ from tidegate.tables.reports import Bookmark, SubtableReport
 URL = "https://receiver.example.com/path?key=topsecret"
 
 
-@pytest.fixture(params=sorted(KINDS))
-def store(
-    request: pytest.FixtureRequest, tmp_path: Path, exercised: Callable[[str], None]
-) -> Iterator[Store]:
-    """Each kind of store, with an account, two destinations and a source."""
-    exercised(f"control store: {request.param}")
-    address = KINDS[request.param](tmp_path)
-    opened = open_at(address, tmp_path)
-    with opened.writing() as conn:
-        client_id = accounts.create(conn, "Shop").client_id
+@pytest.fixture
+def store(store: Store, account: Account) -> Store:
+    """A store of each kind, with an account, two destinations and a source."""
+    with store.writing() as conn:
         for name in ("first", "second"):
-            destinations.create(conn, client_id, f"duckdb:///{name}.duckdb", name)
-        sources.create(conn, client_id, "Shop")
-    yield opened
-    opened.close()
+            destinations.create(conn, account.client_id, f"duckdb:///{name}.duckdb", name)
+        sources.create(conn, account.client_id, "Shop")
+    return store
 
 
 def report(table_name: str = "orders", **changed: object) -> LoadReport:

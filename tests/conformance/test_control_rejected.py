@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
-
-from tests.conformance.control_stores import KINDS, open_at
 from tidegate.control import rejected
 from tidegate.control.rejected import State
 from tidegate.control.store import Store
-
-
-@pytest.fixture(params=sorted(KINDS))
-def store(
-    request: pytest.FixtureRequest, tmp_path: Path, exercised: Callable[[str], None]
-) -> Iterator[Store]:
-    """An empty store of each kind."""
-    opened = open_at(KINDS[request.param](tmp_path), tmp_path)
-    exercised(f"control store: {request.param}")
-    yield opened
-    opened.close()
 
 
 def test_the_last_mark_counts(store: Store) -> None:

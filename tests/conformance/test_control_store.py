@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,27 +63,6 @@ FIRST_RELEASE = (
     ),
 )
 """What a store of the first schema may hold."""
-
-
-@pytest.fixture(params=sorted(KINDS))
-def kind(request: pytest.FixtureRequest, exercised: Callable[[str], None]) -> str:
-    """Each kind of database."""
-    exercised(f"control store: {request.param}")
-    return str(request.param)
-
-
-@pytest.fixture
-def address(kind: str, tmp_path: Path) -> str:
-    """The address of an empty store."""
-    return KINDS[kind](tmp_path)
-
-
-@pytest.fixture
-def store(address: str, tmp_path: Path) -> Iterator[Store]:
-    """That store, open."""
-    opened = open_at(address, tmp_path)
-    yield opened
-    opened.close()
 
 
 # --- Opening ---------------------------------------------------------------------------------------------

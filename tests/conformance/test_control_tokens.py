@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conformance.control_stores import KINDS
 from tests.waiting import wait_until
 from tidegate.control import accounts, audit, connect_tokens, grant_changes, sources, tokens, uses
+from tidegate.control.accounts import Account
 from tidegate.control.grants import Grants
 from tidegate.control.names import is_name
 from tidegate.control.roles import Role
@@ -28,22 +26,11 @@ MINUTE = from_ms(NOW_MS // MINUTE_MS * MINUTE_MS)
 VALUE = "0123456789abcdef0123456789abcdef01234567"
 
 
-@pytest.fixture(params=sorted(KINDS))
-def store(
-    request: pytest.FixtureRequest, tmp_path: Path, exercised: Callable[[str], None]
-) -> Iterator[Store]:
-    """An empty store of each kind."""
-    opened = Store.open(KINDS[request.param](tmp_path))
-    exercised(f"control store, tokens: {request.param}")
-    yield opened
-    opened.close()
-
-
 @pytest.fixture
-def source(store: Store) -> Source:
-    """A source of an account."""
+def source(store: Store, account: Account) -> Source:
+    """A source of that account."""
     with store.writing() as conn:
-        return sources.create(conn, accounts.create(conn, "Shop").client_id, "Web shop")
+        return sources.create(conn, account.client_id, "Web shop")
 
 
 # --- Import -----------------------------------------------------------------------------------------------

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
 
-from tests.conformance.control_stores import KINDS
 from tidegate.control import (
     accounts,
     audit,
@@ -23,6 +21,7 @@ from tidegate.control import (
     signing_in,
     users,
 )
+from tidegate.control.accounts import Account
 from tidegate.control.roles import Role
 from tidegate.control.schema import guesses as kept_guesses
 from tidegate.control.schema import now
@@ -35,23 +34,13 @@ PASSWORD = "the tide is in again"  # noqa: S105 - it opens nothing but a test's 
 PASSWORD_HASH = passwords.hashed(PASSWORD)
 
 
-@pytest.fixture(params=sorted(KINDS))
-def store(
-    request: pytest.FixtureRequest, tmp_path: Path, exercised: Callable[[str], None]
-) -> Iterator[Store]:
-    """An empty store of each kind."""
-    opened = Store.open(KINDS[request.param](tmp_path))
-    exercised(f"control store, users: {request.param}")
-    yield opened
-    opened.close()
-
-
 @pytest.fixture
-def ada(store: Store) -> Member:
+def ada(store: Store, account: Account) -> Member:
     """The owner of an account."""
     with store.writing() as conn:
-        client_id = accounts.create(conn, "Shop").client_id
-        return users.create(conn, client_id, "Ada@Example.com", Role.OWNER, password_hash=PASSWORD_HASH)
+        return users.create(
+            conn, account.client_id, "Ada@Example.com", Role.OWNER, password_hash=PASSWORD_HASH
+        )
 
 
 # --- Users and roles --------------------------------------------------------------------------------------
