@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.arrivals import DUCKDB_LIKE, arrival, prepared, rejections
+from tidegate.tables.model import Column, Table, Type
 from tidegate.tables.prepare import Prepared
 from tidegate.tables.scales import decimal_array
+from tidegate.tables.system import COLUMN_TYPES
 
 ANY_DIGITS = replace(DUCKDB_LIKE, decimal_digits_max=None, decimal_scale_min=0)
 DECIMALS_EACH = 5_000
@@ -24,6 +26,7 @@ SCALARS = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-(2**64), 2**64),
+    st.sampled_from([2**31 - 1, 2**31, -(2**31) - 1, 2**15 - 1, 2**15, -(2**15) - 1]),
     st.floats(),
     st.decimals(allow_nan=False, allow_infinity=False, places=4),
     st.text(max_size=3),
@@ -62,12 +65,29 @@ def _without_system(row: dict[str, Any]) -> dict[str, Any]:
 _PLACES = {"_sdc_source_key_id", "_sdc_level_0_id", "_sdc_level_1_id", "_sdc_level_2_id", "_sdc_level_3_id"}
 
 
-@given(RECORDS)
-def test_a_neighbour_that_is_rejected_changes_nothing(records: list[dict[str, Any]]) -> None:
+SMALL = Table(
+    schema_name="shop",
+    name="cars",
+    columns=(
+        Column(name="id", type=Type.INTEGER, nullable=False, bits=16),
+        Column(name="a", type=Type.INTEGER, bits=32),
+        Column(name="b__it", type=Type.INTEGER, bits=16),
+        Column(name="b__st", type=Type.STRING),
+        *(Column(name=name, type=kind) for name, kind in COLUMN_TYPES.items()),
+    ),
+    key_columns=("id",),
+)
+"""A table whose integers people made smaller."""
+
+
+@given(RECORDS, st.sampled_from([[], [SMALL]]))
+def test_a_neighbour_that_is_rejected_changes_nothing(
+    records: list[dict[str, Any]], there: list[Table]
+) -> None:
     """It makes native code give up every column; what is then read value by value is the same. (L23, L41)"""
     bad: dict[str, Any] = {"id": -1, "a": "\ud800", "b": "\ud800", "c": "\ud800"}
-    tables, rejected = outcome(prepared(arrival(*records)))
-    with_it, rejected_too = outcome(prepared(arrival(*records, bad)))
+    tables, rejected = outcome(prepared(arrival(*records), tables=there))
+    with_it, rejected_too = outcome(prepared(arrival(*records, bad), tables=there))
     assert (tables, 1 + len(rejected)) == (with_it, len(rejected_too))
     assert set(rejected) <= set(rejected_too)
 

@@ -62,6 +62,8 @@ _NATIVE = {
     Type.STRING: "VARCHAR",
 }
 _TYPES = {native: kind for kind, native in _NATIVE.items()}
+_SMALLER = {"INTEGER": 32, "SMALLINT": 16, "TINYINT": 8}
+"""Integers of fewer bits, which people make."""
 
 # No extension is fetched or loaded behind anyone's back, in no mode.
 _Config = dict[str, str | bool | int | float | list[str]]
@@ -377,14 +379,17 @@ def _column_sql(column: Column) -> str:
 def _type_sql(column: Column) -> str:
     if column.type is Type.DECIMAL:
         return f"DECIMAL({DECIMAL_DIGITS}, {column.scale})"
+    if column.bits is not None:
+        return next(name for name, bits in _SMALLER.items() if bits == column.bits)
     return column.native if column.type is None else _NATIVE[column.type]
 
 
 def _column(name: str, native: str, nullable: bool, scale: int | None) -> Column:
-    """Describe a column that exists; nothing is loaded into types that we do not make ourselves."""
+    """Describe a column that exists; nothing is loaded into types that we do not know."""
     if native.startswith(f"DECIMAL({DECIMAL_DIGITS},"):
         return Column(name=name, type=Type.DECIMAL, scale=scale, nullable=nullable, native=native)
-    return Column(name=name, type=_TYPES.get(native), nullable=nullable, native=native)
+    kind = Type.INTEGER if native in _SMALLER else _TYPES.get(native)
+    return Column(name=name, type=kind, nullable=nullable, native=native, bits=_SMALLER.get(native))
 
 
 def _ours(path: Path, exc: duckdb.Error, otherwise: type[DestinationError]) -> DestinationError:

@@ -56,6 +56,8 @@ _NATIVE = {
     Type.STRING: "text",
 }
 _TYPES = {native: kind for kind, native in _NATIVE.items()}
+_SMALLER = {"integer": 32, "smallint": 16}
+"""Integers of fewer bits, which people make."""
 
 _BOOKKEEPING = {
     "positions": "journal_id text primary key, upto bigint not null",
@@ -144,8 +146,7 @@ class PostgreSQL:
             unique = _unique_columns(session, schema_name)
         by_table: dict[str, list[Column]] = {}
         for table_name, name, native, nullable in columns:
-            column = Column(name=name, type=_TYPES.get(native), nullable=nullable, native=native)
-            by_table.setdefault(table_name, []).append(column)
+            by_table.setdefault(table_name, []).append(_column(name, native, nullable))
         by_key: dict[str, list[str]] = {}
         for table_name, name, _ in keys:
             by_key.setdefault(table_name, []).append(name)
@@ -381,6 +382,14 @@ def _table_sql(schema_name: str, table_name: str) -> str:
     return f"{quoted(schema_name)}.{quoted(table_name)}"
 
 
+def _column(name: str, native: str, nullable: bool) -> Column:
+    """Describe a column that exists; nothing is loaded into types that we do not know."""
+    kind = Type.INTEGER if native in _SMALLER else _TYPES.get(native)
+    return Column(name=name, type=kind, nullable=nullable, native=native, bits=_SMALLER.get(native))
+
+
 def _column_sql(column: Column) -> str:
     native = column.native if column.type is None else _NATIVE[column.type]
+    if column.bits is not None:
+        native = next(name for name, bits in _SMALLER.items() if bits == column.bits)
     return f"{quoted(column.name)} {native}{'' if column.nullable else ' not null'}"

@@ -73,10 +73,10 @@ def _write_rows(session: Session, part: Part) -> int:
 
 
 def _add(session: Session, table: Table, rows: pa.Table) -> int:
-    """Put rows beside those that are stored; straight there, where the server need not read decimals."""
+    """Put rows beside those that are stored; straight there, where the columns have the types of the rows."""
     if not rows.num_rows:
         return 0
-    if any(_is_decimal(table, name) for name in rows.column_names):
+    if any(_is_converted(table, field) for field in rows.schema):
         with _staged(session, rows), held(table, rows.column_names):
             return session.execute(_insert_sql(table, rows))
     with held(table, rows.column_names):
@@ -212,6 +212,14 @@ def _columns(of: str, names: Sequence[str]) -> str:
 
 def _value_sql(table: Table, name: str) -> str:
     return f"{quoted(name)}::numeric" if _is_decimal(table, name) else quoted(name)
+
+
+def _is_converted(table: Table, field: pa.Field) -> bool:
+    """Tell whether the server turns values into another type: decimals, and what people made of a column."""
+    column = table.column(field.name)
+    if column is None or _is_decimal(table, field.name):
+        return column is not None
+    return column.bits is not None or column.native not in ("", _STAGED[field.type])
 
 
 def _is_decimal(table: Table, name: str) -> bool:

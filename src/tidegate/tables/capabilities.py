@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tidegate.tables.model import Column, Type
 
@@ -53,3 +53,10 @@ class Capabilities:
         if column.type is None or column.native:
             return column.native
         return self.natives[column.type].format(scale=column.scale)
+
+    def for_integers_of(self, bits: int | None) -> Capabilities:
+        """Return the same with the range of integers of so many bits; None is the warehouse's own range."""
+        if bits is None:
+            return self
+        bound = 2 ** (bits - 1)
+        return replace(self, integer_min=-bound, integer_max=bound - 1)

@@ -13,7 +13,7 @@ from tidegate.tables.branches import branches, schema_at
 from tidegate.tables.capabilities import Capabilities
 from tidegate.tables.frames import Frame, clashes, merged
 from tidegate.tables.model import Column, Table, Type
-from tidegate.tables.naming import identity, name_path, split_name
+from tidegate.tables.naming import identity, name_path, small_integer_name, split_name
 from tidegate.tables.opening import Path
 from tidegate.tables.reading import Reading, Runs, read_column
 from tidegate.tables.scalars import Scalars
@@ -26,15 +26,27 @@ class Slot:
     One field's share of the rows.
 
     Shape: `name` as the warehouse has it or will have it, without the suffix of a type; `existing` the column
-    of that name there now, `splits` those named for a type beside it; `paths` are the spellings that led
-    here (more than one only from different records); `scalars` one value for each row.
+    of that name there now, `splits` those named for a type beside it, `small` the one named for integers of
+    fewer bits; `paths` are the spellings that led here (more than one only from different records);
+    `scalars` one value for each row.
     """
 
     name: str
     existing: Column | None
     splits: Mapping[Type, Column]
+    small: Column | None
     paths: tuple[Path, ...]
     scalars: Scalars
+
+    def columns(self) -> list[Column]:
+        """Return the columns the field has."""
+        return [each for each in (self.existing, *self.splits.values(), self.small) if each is not None]
+
+    def home(self, kind: Type) -> Column | None:
+        """Return the column there is for values of a type."""
+        named = self.splits.get(kind)
+        of_field = self.columns() if named is None else [named, *self.columns()]
+        return next((column for column in of_field if column.type is kind), None)
 
 
 @dataclass(slots=True)
@@ -69,12 +81,14 @@ def find_slots(
             slots.refused |= dict.fromkeys(tops, named.reason)
     for key, paths in spellings.items():
         column, splits = existing.get(key), _splits(key, existing, capabilities)
-        name = _name(column, splits, capabilities) or name_path(paths[0], capabilities).text
+        small = existing.get(identity(small_integer_name(key), capabilities))
+        name = _name(column, splits, small, capabilities) or name_path(paths[0], capabilities).text
         slots.refused |= clashes(frame, paths, name)
         slots.by_identity[key] = Slot(
             name=name,
             existing=column,
             splits=splits,
+            small=small,
             paths=tuple(paths),
             scalars=_merged([frame.opened.scalars[path] for path in paths]),
         )
@@ -93,25 +107,29 @@ def _splits(key: str, existing: Mapping[str, Column], capabilities: Capabilities
     return {kind: column for kind, column in named.items() if column is not None}
 
 
-def _name(first: Column | None, splits: Mapping[Type, Column], capabilities: Capabilities) -> str:
+def _name(
+    first: Column | None, splits: Mapping[Type, Column], small: Column | None, capabilities: Capabilities
+) -> str:
     """Return how the warehouse spells a field that has columns, "" for one that has none."""
     if first is not None:
         return first.name
+    if small is not None:
+        return small.name[: -len(small_integer_name(""))]
     for kind, column in splits.items():
         return column.name[: -len(split_name("", kind, capabilities))]
     return ""
 
 
 def read_slot(slot: Slot, frame: Frame, capabilities: Capabilities, *, is_key: bool) -> Reading:
-    """Read a field's values, those of each request by its schema."""
-    held = [column for column in (slot.existing, *slot.splits.values()) if column is not None]
-    scale = next((column.scale for column in held if column.type is Type.DECIMAL), None)
+    """Read a field's values, those of each request by its schema; integers by the column they go to."""
+    scale = next((column.scale for column in slot.columns() if column.type is Type.DECIMAL), None)
+    integers = slot.existing if is_key else slot.home(Type.INTEGER)
     return read_column(
         slot.scalars,
         _runs(slot, frame),
         slot.name,
         capabilities.decimal_scale_min if scale is None else scale,
-        capabilities,
+        capabilities.for_integers_of(None if integers is None else integers.bits),
         is_key=is_key,
     )
 

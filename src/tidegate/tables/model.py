@@ -26,7 +26,8 @@ class Column:
 
     Shape: `type` is None for a column of a warehouse type that nothing is loaded into (people may add
     such columns); `native` is the warehouse's own name for it. `scale` is the number of digits after the
-    point of a decimal column, None elsewhere and where the warehouse keeps any scale.
+    point of a decimal column, None elsewhere and where the warehouse keeps any scale. `bits`: of an integer
+    column that people made for smaller integers than Tidegate does, how many bits a value has.
     """
 
     name: str
@@ -34,6 +35,12 @@ class Column:
     scale: int | None = None
     nullable: bool = True
     native: str = ""
+    bits: int | None = None
+
+    def takes(self, other: Column) -> bool:
+        """Tell whether every value that another column can have fits into this one, of the same type."""
+        is_narrower = self.bits is not None and (other.bits is None or self.bits < other.bits)
+        return self.type is other.type and not is_narrower
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ _RESERVED_PREFIXES = ("_sdc", "_rjm")
 STAGE_PREFIX = "_tidegate_stage_"
 """How the tables are called that keep rows of a new version apart; reserved for tables."""
 
-_SMALL_INTEGER_SUFFIX = "it"  # reserved though new integer columns are 64-bit: older tables may have it
+_SMALL_INTEGER_SUFFIX = "it"  # of integer columns that people made smaller; Tidegate makes none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +111,11 @@ def subtable_name(table_name: str, array: str, capabilities: Capabilities) -> Na
 def split_name(column: str, kind: Type, capabilities: Capabilities) -> str:
     """Name the column for a field's values of one type, once it has values of several."""
     return f"{column}__{capabilities.suffixes[kind]}"
+
+
+def small_integer_name(column: str) -> str:
+    """Name the column that people made for smaller integers, once its field has values of several types."""
+    return f"{column}__{_SMALL_INTEGER_SUFFIX}"
 
 
 def _is_reserved(name: str) -> bool:

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from tidegate.tables import reasons
 from tidegate.tables.capabilities import Capabilities
 from tidegate.tables.columns import Slot
-from tidegate.tables.model import Column, Type
-from tidegate.tables.naming import split_name
+from tidegate.tables.model import Column
+from tidegate.tables.naming import small_integer_name, split_name
 from tidegate.tables.reading import Reading
 from tidegate.tables.scales import Refused
 
@@ -58,10 +58,10 @@ def place_values(slot: Slot, reading: Reading, capabilities: Capabilities) -> Pl
     as the field has no column at all, or else under the name for the type.
     """
     placing = Placing()
-    is_new = slot.existing is None and not slot.splits
+    is_new = not slot.columns()
     is_split = False
     for kind, values in reading.arrays.items():
-        column = _home(slot, kind)
+        column = slot.home(kind)
         if column is None:
             is_first = is_new and not placing.placed
             plain = is_first and (len(reading.arrays) == 1 or not capabilities.renames_on_split)
@@ -78,12 +78,6 @@ def place_values(slot: Slot, reading: Reading, capabilities: Capabilities) -> Pl
     return placing
 
 
-def _home(slot: Slot, kind: Type) -> Column | None:
-    """Return the column there is for values of a type."""
-    of_field = (slot.splits.get(kind), slot.existing, *slot.splits.values())
-    return next((column for column in of_field if column is not None and column.type is kind), None)
-
-
 def _placed(column: Column, values: pa.Array) -> Placed:
     """A decimal column has as many digits after the point as its values want; the warehouse's follows."""
     scale = values.type.scale if pa.types.is_decimal(values.type) else None
@@ -93,9 +87,14 @@ def _placed(column: Column, values: pa.Array) -> Placed:
 def _rename_first(placing: Placing, slot: Slot, capabilities: Capabilities) -> None:
     """At the first split, name the field's first column for its type too, where Tidegate makes such types."""
     first = slot.existing
-    if first is None or first.type is None or first.type in slot.splits:
+    if first is None or first.type is None:
         return
-    name = split_name(slot.name, first.type, capabilities)
+    if first.bits is None:
+        taken, name = first.type in slot.splits, split_name(slot.name, first.type, capabilities)
+    else:
+        taken, name = slot.small is not None, small_integer_name(slot.name)
+    if taken:
+        return
     placing.renamed = (first.name, name)
     placing.placed = [
         replace(each, column=replace(each.column, name=name)) if each.column.name == first.name else each

@@ -190,7 +190,7 @@ def _child(
 def _child_keys(sub: Settled, content: _Content, tops: pa.Array) -> list[tuple[Column, pa.Array]]:
     """Return the key columns of a subtable, as the warehouse spells them, with their values."""
     keys = [
-        (replace(column, name=source_key_name(key), nullable=False), values.take(tops))
+        (replace(column, name=source_key_name(key), nullable=False, bits=None), values.take(tops))
         for key, (column, values) in content.keys.items()
     ]
     keys += [

@@ -122,7 +122,7 @@ class _Beside:
         self._check_keys(stage, target)
         for column in stage.columns:
             there = target.column(column.name)
-            if there is not None and there.type is not column.type:
+            if there is not None and not there.takes(column):
                 what = f"column {column.name}"
                 self.staging.reason = reasons.stage_misfit(stage.name, target.name, what)
         table, changes = grown(target, target, stage.columns, {})
