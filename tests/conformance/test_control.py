@@ -75,6 +75,17 @@ def test_a_source_can_keep_versions_apart(store: Store, source: Source) -> None:
         assert frozenset() == sources.staged(conn)
 
 
+def test_a_source_can_have_rows_only_added(store: Store, source: Source) -> None:
+    """Until it is told otherwise; others do as they did. (C41)"""
+    with store.writing() as conn:
+        sources.create(conn, source.client_id, "Another")
+        assert (False, frozenset()) == (source.append_only, sources.appending(conn))
+        assert sources.only_append(conn, source.id, True).append_only
+        assert {source.id} == sources.appending(conn)
+        sources.only_append(conn, source.id, False)
+        assert frozenset() == sources.appending(conn)
+
+
 def test_what_waits_for_a_table_can_be_given_up(store: Store, source: Source) -> None:
     """Up to a position of one journal; a later one for the same table counts alone. (C35)"""
     with store.writing() as conn:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0012"
+REVISION = "0013"
 """The newest migration; a store that says so is opened without importing Alembic."""
 
 metadata = MetaData(
@@ -118,6 +118,7 @@ sources = Table(
     Column("paused_at", Instant),
     Column("deleted_at", Instant),
     Column("staged_versions", Boolean, nullable=False, server_default=false()),
+    Column("append_only", Boolean, nullable=False, server_default=false()),
     sqlite_autoincrement=True,
 )
 Index(

@@ -19,7 +19,8 @@ from tidegate.errors import Conflict, InvalidName, Unknown
 class Source:
     """
     A source. `schema_name` never changes; `destination_id` is None for the account's default destination.
-    `staged_versions`: a new table version is kept apart until it is activated.
+    `staged_versions`: a new table version is kept apart until it is activated. `append_only`: rows are only
+    added and replace none.
 
     Any `paused_at` means paused now, even one that lies ahead. Source: docs/specs/control.md, C4 to C8.
     """
@@ -34,6 +35,7 @@ class Source:
     paused_at: datetime | None
     deleted_at: datetime | None
     staged_versions: bool
+    append_only: bool
 
     @property
     def active(self) -> bool:
@@ -154,6 +156,17 @@ def stage_versions(conn: Connection, source_id: int, on: bool) -> Source:
 def staged(conn: Connection) -> frozenset[int]:
     """Return the sources that keep new table versions apart, deleted ones too."""
     return frozenset(conn.execute(select(sources.c.id).where(sources.c.staged_versions)).scalars())
+
+
+def only_append(conn: Connection, source_id: int, on: bool) -> Source:
+    """Only add rows, or replace those of equal keys again; from now on. Errors: Unknown."""
+    what = "has rows only added" if on else "has rows replaced"
+    return _noted(conn, what, _change(conn, source_id, append_only=on))
+
+
+def appending(conn: Connection) -> frozenset[int]:
+    """Return the sources whose rows are only added, deleted ones too."""
+    return frozenset(conn.execute(select(sources.c.id).where(sources.c.append_only)).scalars())
 
 
 def move(conn: Connection, source_id: int, destination_id: int | None) -> Source:
