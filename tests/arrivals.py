@@ -32,6 +32,7 @@ DUCKDB_LIKE = Capabilities(
     timestamp_max_us=253_402_300_799_999_999,
     keeps_nul_in_text=True,
     renames_on_split=True,
+    keeps_keys_unique=False,
     hold_open=True,
 )
 """What DuckDB can hold, with few columns and the years 0001 to 9999."""

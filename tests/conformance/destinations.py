@@ -32,6 +32,7 @@ class Warehouse:
         self._url = f"{kind}://{self._address}"
         self.new_uuids: Callable[[int], Sequence[str]] = numbered
         self.staged = False
+        self.append_only = False
         self.destination = connect(self._url)
         self.destination.open()
 
@@ -49,6 +50,7 @@ class Warehouse:
             batched_at_ms=BATCHED_AT_MS,
             new_uuids=self.new_uuids,
             staged=self.staged,
+            append_only=self.append_only,
         )
         for change in load.changes:
             self.destination.apply(change)

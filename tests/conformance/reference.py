@@ -1,9 +1,9 @@
 """
 A slow and simple model of docs/specs/loading.md: one record after the other, one value after the other.
 
-It knows keys, sequences, versions, activations, split columns, objects and arrays, names that need cleaning,
-are empty or collide, and rejections for a value out of range, a text that cannot be stored or a key of
-another type. It knows no names that are too long or reserved, and decimals as too long for any column or not.
+It knows keys, sequences, versions, activations, append-only, split columns, objects and arrays, names that
+need cleaning, are empty or collide, and rejections for a value out of range, a text that cannot be stored or
+a key of another type. It knows no names too long or reserved, and decimals as too long for any column or not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import Any
 from tidegate.tables.prepare import Arrival
 
 SUFFIXES = {bool: "bo", int: "bi", float: "do", Decimal: "de", str: "st", datetime: "ti"}
-INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
 
 Field = tuple[str, str]
 """Joined names, and the suffix of the value's type."""
@@ -36,9 +35,10 @@ class Element:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the table with all its elements."""
+    """One row of the table with all its elements; only rows of one `era` can replace each other."""
 
     key: Any
+    era: int
     sequence: int
     version: int
     values: Mapping[Field, Any]
@@ -51,13 +51,15 @@ class Reference:
     One table and its subtables. Its first record must be one that loads, without a version.
 
     Shape: `digits_max` is how many digits a decimal may have, None for any; `rejected` says of each rejected
-    record in which request, by position, it stood at which place.
+    record in which request, by position, it stood at which place; `append_only`: each load is an era.
     """
 
     name: str
     keyed: bool
     digits_max: int | None
     keeps_nul: bool
+    append_only: bool = False
+    era: int = 0
     rows: list[Row] = field(default_factory=list)
     fields: dict[str, set[Field]] = field(default_factory=dict)
     rejected: set[tuple[int, int]] = field(default_factory=set)
@@ -65,20 +67,22 @@ class Reference:
     key_type: str | None = None
 
     def load(self, arrivals: Iterable[Arrival]) -> None:
-        """Take batches in order; where one load ends and the next begins makes no difference."""
+        """Take a load's batches in order; where one ends and the next begins matters to append-only alone."""
+        self.era += self.append_only
         for arrival in arrivals:
-            batch = arrival.batch
-            version = batch.table_version
+            batch, version = arrival.batch, arrival.batch.table_version
             for place, record, sequence in zip(batch.places, batch.data, batch.sequences, strict=True):
                 if not self._adds(record, sequence, version):
                     self.rejected.add((arrival.position, place))
             if batch.activates and version is not None and version >= self.active:
                 least, self.active = self.active, version
                 self.rows = [r for r in self.rows if r.version == version or r.version > version > least]
+                self.era += self.append_only
 
     def _adds(self, record: Mapping[str, Any], sequence: int, version: int | None) -> bool:
         """Take one record; False rejects it."""
-        if version is not None and version < self.active:
+        version = self.active if version is None else version
+        if version < self.active:
             return True
         values, elements = _opened(record, self.name, ())
         kept = [values, *(element.values for element in elements)]
@@ -89,23 +93,23 @@ class Reference:
         self._know(self.name, values)
         for element in elements:
             self._know(element.table, element.values)
-        row = Row(record.get("id"), sequence, self.active if version is None else version, values, elements)
-        stored = [each for each in self.rows if self.keyed and each.key == row.key]
+        row = Row(record.get("id"), self.era, sequence, version, values, elements)
+        stored = [each for each in self.rows if self.keyed and (each.key, each.era) == (row.key, row.era)]
         if all(each.sequence <= sequence for each in stored):
             self.rows = [each for each in self.rows if each not in stored] + [row]
         return True
 
     def _keeps(self, value: Any) -> bool:
         if isinstance(value, int):
-            return INTEGER_MIN <= value <= INTEGER_MAX
+            return -(2**63) <= value < 2**63
         if isinstance(value, str):
             return not any("\ud800" <= each <= "\udfff" for each in value)
-        return not isinstance(value, Decimal) or self.digits_max is None or _digits(value) <= self.digits_max
+        if not isinstance(value, Decimal) or self.digits_max is None:
+            return True
+        return len(format(value, "f").lstrip("-").replace(".", "").lstrip("0")) <= self.digits_max
 
     def _is_misfit(self, record: Mapping[str, Any]) -> bool:
-        if not self.keyed:
-            return False
-        found = SUFFIXES[type(record["id"])]
+        found = SUFFIXES[type(record["id"])] if self.keyed else None
         self.key_type = self.key_type or found
         return found != self.key_type
 
@@ -149,10 +153,6 @@ def _comparable(value: Any) -> tuple[str, Any]:
         text = format(value, "f")
         return "Decimal", text.rstrip("0").rstrip(".") if "." in text else text
     return type(value).__name__, repr(value) if isinstance(value, float) else value
-
-
-def _digits(value: Decimal) -> int:
-    return len(format(value, "f").lstrip("-").replace(".", "").lstrip("0"))
 
 
 def _clean(name: str, *, first: bool = False) -> str:

@@ -171,14 +171,24 @@ class Parts(list["Part"]):
         self._step()
 
 
-def load_all(shop: Warehouse, sent: Sequence[Arrival], schema: str, data: st.DataObject) -> None:
-    """Load in stretches of any length, dying now and then; what a stretch begins with the warehouse says."""
-    deaths = 0
+def load_all(
+    shop: Warehouse, sent: Sequence[Arrival], schema: str, data: st.DataObject, *, append_only: bool
+) -> list[Sequence[Arrival]]:
+    """
+    Load in stretches of any length, dying now and then; what a stretch begins with the warehouse says.
+
+    Returns what each load that was committed had loaded.
+    """
+    deaths, done = 0, 0
+    loads: list[Sequence[Arrival]] = []
     while True:
         progress = shop.destination.progress(schema)
         start = progress.upto if progress is not None else 0
+        if start > done:
+            loads.append(sent[done:start])
+            done = start
         if start == len(sent):
-            return
+            return loads
         upto = data.draw(st.integers(start + 1, len(sent)), label="upto")
         steps = data.draw(st.none() | st.integers(0, STEPS_MAX), label="steps to live")
         load = Load(journal_id=schema, before=progress, start=start, upto=upto, batched_at_ms=BATCHED_AT_MS)
@@ -187,7 +197,7 @@ def load_all(shop: Warehouse, sent: Sequence[Arrival], schema: str, data: st.Dat
                 cast("Destination", Mortal(shop.destination, None if deaths >= DEATHS_MAX else steps)),
                 {1: sent[start:upto]},
                 load,
-                {1: Source(source_id=1, schema_name=schema)},
+                {1: Source(source_id=1, schema_name=schema, append_only=append_only)},
                 log=LOG,
             )
             continue
@@ -200,17 +210,23 @@ LOG = open_log(log_format="json", log_level="error", process="model")
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data(), keyed=st.booleans())
-def test_any_requests_end_as_the_reference_says(shop: Warehouse, data: st.DataObject, keyed: bool) -> None:
+@given(data=st.data(), keyed=st.booleans(), append_only=st.booleans())
+def test_any_requests_end_as_the_reference_says(
+    shop: Warehouse, data: st.DataObject, keyed: bool, append_only: bool
+) -> None:
     """Rows, columns, elements, rejections are the same, however often loading dies. (L10 to L84)"""
     schema = f"s{next(_numbers)}"
     sent = data.draw(requests(keyed=keyed), label="sent")
     capabilities = shop.destination.capabilities
     reference = Reference(
-        "t", keyed, digits_max=capabilities.decimal_digits_max, keeps_nul=capabilities.keeps_nul_in_text
+        "t",
+        keyed,
+        digits_max=capabilities.decimal_digits_max,
+        keeps_nul=capabilities.keeps_nul_in_text,
+        append_only=append_only,
     )
-    reference.load(sent)
-    load_all(shop, sent, schema, data)
+    for each in load_all(shop, sent, schema, data, append_only=append_only):
+        reference.load(each)
     tables = {table.name: table for table in shop.destination.tables(schema)}
     assert {"_sdc_rejected", *reference.fields} == set(tables)
     found = look(shop, schema, [*tables])

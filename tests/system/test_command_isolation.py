@@ -87,7 +87,7 @@ PLAIN_OPTIONS = frozenset(
     schema kind texts_only url token batch_size to since until
     resume lang access_token days who what reason marked everything
     deleted yes expires_in_days region file name no_check description read_only
-    role password_stdin staged_versions field
+    role password_stdin staged_versions append_only field
     """.split()  # noqa: SIM905 - forty lines would tell nobody more
 )
 """Options that name nothing of an account."""

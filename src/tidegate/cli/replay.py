@@ -95,7 +95,10 @@ def replay(
     what = Replay(
         replay_id=f"replay-{uuid.uuid4()}" if resume is None else _checked_id(resume),
         source=Source(
-            source_id=chosen.id, schema_name=chosen.schema_name, staged_versions=chosen.staged_versions
+            source_id=chosen.id,
+            schema_name=chosen.schema_name,
+            staged_versions=chosen.staged_versions,
+            append_only=chosen.append_only,
         ),
         since_ms=since_ms,
         until_ms=until_ms,

@@ -174,6 +174,15 @@ def set_(
             help="Keep the rows of a new table version apart until it is activated.", show_default="as it is"
         ),
     ] = None,
+    append_only: Annotated[
+        bool | None,
+        typer.Option(
+            "--append-only/--no-append-only",
+            help="Only add rows, also to tables with keys, and replace none; PostgreSQL's primary keys are"
+            " dropped with the next load.",
+            show_default="as it is",
+        ),
+    ] = None,
     destination: Annotated[
         str | None,
         typer.Option(
@@ -189,7 +198,7 @@ def set_(
     """Change how and where a source is loaded, from now on."""
     from tidegate.control import sources
 
-    if staged_versions is None and destination is None:
+    if staged_versions is None and append_only is None and destination is None:
         raise InputInvalid(
             "nothing to change; say what, as in `tidegate sources set NAME --staged-versions on`"
         )
@@ -202,6 +211,9 @@ def set_(
             told.append(
                 "keeps versions apart until they are activated" if on else "loads new versions at once"
             )
+        if append_only is not None:
+            changed = sources.only_append(conn, changed.id, append_only)
+            told.append("has rows only added" if append_only else "has rows replaced by those of equal keys")
         if destination is not None:
             changed = sources.move(conn, changed.id, _destination_id(destination))
             told.append("loads what is not loaded yet into " + _place(changed))

@@ -39,6 +39,7 @@ from tidegate.tables.model import (
     Column,
     CreateSchema,
     CreateTable,
+    DropKey,
     GrowDecimal,
     Held,
     Part,
@@ -114,6 +115,7 @@ class DuckDB:
         timestamp_max_us=9_223_372_036_854_775_806,
         keeps_nul_in_text=True,
         renames_on_split=True,
+        keeps_keys_unique=False,
         hold_open=False,
     )
 
@@ -181,6 +183,8 @@ class DuckDB:
                     self._create_table(change.table)
                 case AddColumn() | RenameColumn() | GrowDecimal():
                     self._alter(change)
+                case DropKey():
+                    pass  # nothing keeps keys unique
 
     def load(self, parts: Sequence[Part], span: Span, *, rehearse: bool = False) -> Loaded:
         """Write the parts and the progress, in one transaction (D4 to D6, D10, D11)."""

@@ -33,7 +33,7 @@ def write_part(db: duckdb.DuckDBPyConnection, part: Part) -> int:
     Errors: TableHeld when a table wants values that nobody sends; otherwise DuckDB's own.
     """
     rows, written = part.rows, None
-    if part.table.key_columns and rows.num_rows:
+    if part.table.key_columns and rows.num_rows and not part.adds:
         written = _not_older(db, part.table, rows)
         rows = rows if written is None else rows.take(written)
         _delete_keys(db, part, rows)

@@ -25,6 +25,7 @@ from tidegate.tables.model import (
     Column,
     CreateSchema,
     CreateTable,
+    DropKey,
     GrowDecimal,
     Part,
     Progress,
@@ -65,6 +66,7 @@ class Memory:
         timestamp_max_us=2_932_897 * _DAY_US - 1,
         keeps_nul_in_text=True,
         renames_on_split=True,
+        keeps_keys_unique=False,
         hold_open=True,
     )
 
@@ -98,7 +100,7 @@ class Memory:
                 self._schemas.add(change.schema_name)
             case CreateTable():
                 place = _place(change.table)
-                self._tables.setdefault(place, change.table)
+                self._tables.setdefault(place, replace(change.table, merges=True))
                 self._rows.setdefault(place, [])
             case AddColumn():
                 place = (change.schema_name, change.table_name)
@@ -113,6 +115,8 @@ class Memory:
                 self._check_room(place, change.column)
                 columns = tuple(_grown(column, change.column) for column in table.columns)
                 self._tables[place] = replace(table, columns=columns)
+            case DropKey():
+                pass  # nothing keeps keys unique
 
     def _rename_column(self, change: RenameColumn) -> None:
         place = (change.schema_name, change.table_name)
@@ -197,7 +201,7 @@ def _place(table: Table) -> Place:
 
 def _write(part: Part, stored: dict[Place, list[Row]]) -> int:
     """Write one part and its children into the rows of all tables, and return how many rows that were."""
-    keys = part.table.key_columns
+    keys = () if part.adds else part.table.key_columns
     incoming = part.rows.to_pylist()
     written = _written(stored[_place(part.table)], incoming, keys)
     count = 0
@@ -220,7 +224,7 @@ def _move(part: Part, stored: dict[Place, list[Row]]) -> None:
     if part.activates is None or not part.moves:
         return
     own, *others = part.moves
-    keys = own.source.key_columns
+    keys = () if part.adds else own.source.key_columns
     waiting = [row for row in stored[_place(own.source)] if row[TABLE_VERSION] == part.activates]
     written = set(_written(stored[_place(own.target)], waiting, keys).values())
     for table in (own.target, *(child.table for child in part.children)):

@@ -15,13 +15,14 @@ def move_statements(part: Part) -> list[str]:
     """
     Return the statements that put rows of the activated version into their tables, after older ones went.
 
-    A stored row of the same key that is not older by its sequence stays instead, with its elements.
+    A stored row of the same key that is not older by its sequence stays instead, with its elements; all stay
+    where rows are only added.
     """
     if part.activates is None or not part.moves:
         return []
     version = f"{TABLE_VERSION} = {part.activates:d}"
     ended = "true" if part.ends_greater else f"{TABLE_VERSION} <= {part.activates:d}"
-    statements = _settled(part, version) if part.table.key_columns else []
+    statements = _settled(part, version) if part.table.key_columns and not part.adds else []
     for move in part.moves:
         columns = ", ".join(quoted(column.name) for column in move.source.columns)
         statements.append(

@@ -27,6 +27,7 @@ from tidegate.errors import (
     DestinationDown,
     DestinationError,
     LoadRefused,
+    TableHeld,
 )
 from tidegate.tables.capabilities import SUFFIXES, Capabilities
 from tidegate.tables.model import (
@@ -35,6 +36,7 @@ from tidegate.tables.model import (
     Column,
     CreateSchema,
     CreateTable,
+    DropKey,
     GrowDecimal,
     Held,
     Part,
@@ -44,7 +46,7 @@ from tidegate.tables.model import (
     Table,
     Type,
 )
-from tidegate.tables.reasons import TOO_MANY_COLUMNS
+from tidegate.tables.reasons import TOO_MANY_COLUMNS, key_kept
 from tidegate.tables.system import counts_as_loaded
 
 _NATIVE = {
@@ -103,6 +105,7 @@ class PostgreSQL:
         timestamp_max_us=2**63 - 1,  # what Arrow can hold; PostgreSQL goes two years further
         keeps_nul_in_text=False,
         renames_on_split=True,
+        keeps_keys_unique=True,
         hold_open=True,
     )
 
@@ -289,6 +292,9 @@ def _apply(session: Session, change: Change) -> None:
                 _rename_column(session, change)
         case GrowDecimal():
             pass  # numeric has any number of digits
+        case DropKey():
+            with held(change), session.transaction():
+                _drop_key(session, change)
 
 
 def _create_schema(session: Session, name: str) -> None:
@@ -302,7 +308,7 @@ def _create_table(session: Session, table: Table) -> None:
     if session.rows("select to_regclass($1)::text", [_table_sql(*names)]) != [(None,)]:
         return
     columns = [_column_sql(column) for column in table.columns]
-    if table.key_columns:
+    if table.key_columns and table.merges:
         # PostgreSQL names the constraint <table>_pkey, and knows how to shorten that to 63 bytes.
         columns.append(f"primary key ({', '.join(map(quoted, table.key_columns))})")
     session.execute(f"create table {_table_sql(*names)} ({', '.join(columns)})")
@@ -322,6 +328,18 @@ def _rename_column(session: Session, change: RenameColumn) -> None:
     if change.old_name in there and change.new_name not in there:
         old, new = quoted(change.old_name), quoted(change.new_name)
         session.execute(f"alter table {table} rename column {old} to {new}")
+
+
+def _drop_key(session: Session, change: DropKey) -> None:
+    """Errors: TableHeld when people made an index that keeps the keys unique: it is theirs."""
+    table = _table_sql(change.schema_name, change.table_name)
+    for name, columns in session.rows(_PRIMARY_KEY, [table]):
+        if set(columns) == set(change.key_columns):
+            session.execute(f"alter table {table} drop constraint {quoted(name)}")
+    for index, columns in session.rows(_UNIQUE_INDEXES, [table]):
+        if set(columns) == set(change.key_columns):
+            reason = key_kept(change.key_columns, index)
+            raise TableHeld(change.schema_name, change.table_name, reason)
 
 
 _FIRST = "insert into _tidegate.positions values ($1, $2) on conflict do nothing returning upto"
@@ -366,6 +384,22 @@ _KEYS = """
 """
 
 
+_PRIMARY_KEY = """
+    select p.conname::text, array(
+        select a.attname::text from pg_attribute as a
+        where a.attrelid = p.conrelid and a.attnum = any (p.conkey)
+    )
+    from pg_constraint as p where p.conrelid = to_regclass($1) and p.contype = 'p'
+"""
+_UNIQUE_INDEXES = """
+    select i.indexrelid::regclass::text, array(
+        select a.attname::text from unnest(i.indkey::int[]) with ordinality as k (number, ordinal)
+        join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.number
+        where k.ordinal <= i.indnkeyatts
+    )
+    from pg_index as i
+    where i.indrelid = to_regclass($1) and i.indisunique and i.indpred is null and i.indexprs is null
+"""
 _UNIQUE = """
     select c.relname::text, i.indexrelid::bigint, a.attname::text
     from pg_index as i

@@ -49,8 +49,8 @@ def write_part(session: Session, part: Part) -> int:
 
 
 def _write_rows(session: Session, part: Part) -> int:
-    merges = _has_unique_keys(session, part.table)
-    if not part.table.key_columns or not (merges or part.children):
+    merges = not part.adds and _has_unique_keys(session, part.table)
+    if part.adds or not part.table.key_columns or not (merges or part.children):
         count = _add(session, part.table, part.rows)
         return count + sum(_add(session, child.table, child.rows) for child in part.children)
     statement = _merge_sql(part) if merges else _insert_sql(part.table, part.rows)

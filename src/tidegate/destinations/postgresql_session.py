@@ -30,7 +30,7 @@ from tidegate.errors import (
     QueryFailed,
     TableHeld,
 )
-from tidegate.tables.model import AddColumn, RenameColumn, Table
+from tidegate.tables.model import AddColumn, DropKey, RenameColumn, Table
 
 STATEMENT_S = 600
 """Longest a statement may run, where role, database and address set no `statement_timeout`."""
@@ -238,7 +238,9 @@ _NOT_NULL = re.compile(r'null value in column "(?P<column>.*?)" of relation')
 
 
 @contextmanager
-def held(place: Table | AddColumn | RenameColumn, brought: Sequence[str] | None = None) -> Iterator[None]:
+def held(
+    place: Table | AddColumn | RenameColumn | DropKey, brought: Sequence[str] | None = None
+) -> Iterator[None]:
     """
     Tell what keeps everything out of one table from what is wrong with data or server (D11).
 

@@ -283,6 +283,7 @@ class Lane:
                 source_id=source_id,
                 schema_name=each.schema_name,
                 staged_versions=each.staged_versions,
+                append_only=each.append_only,
                 discards=each.discards,
             )
             for source_id, each in assigned.items()

@@ -122,10 +122,14 @@ class StoreLedger:
         ]
         if moved:
             raise LoadConflict(f"source {moved[0]} was moved to another destination; the loader starts anew")
-        staged, given_up = sources.staged(conn), discards.of_journal(conn, self._journal_id)
+        staged, appending = sources.staged(conn), sources.appending(conn)
+        given_up = discards.of_journal(conn, self._journal_id)
         return {
             source_id: replace(
-                each, staged_versions=source_id in staged, discards=given_up.get(source_id, {})
+                each,
+                staged_versions=source_id in staged,
+                append_only=source_id in appending,
+                discards=given_up.get(source_id, {}),
             )
             for source_id, each in self._spans(conn).items()
         }

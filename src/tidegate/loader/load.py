@@ -34,14 +34,15 @@ class Source:
     """
     Where a source's tables stand, and how they are loaded.
 
-    Shape: `staged_versions`: new versions are kept apart until activated. `discards`: table, by its name as
-    sent or in the warehouse -> the position up to which its records are rejected, because a person gave up
-    what waits.
+    Shape: `staged_versions`: new versions are kept apart until activated. `append_only`: rows are only added
+    and replace none. `discards`: table, by its name as sent or in the warehouse -> the position up to which
+    its records are rejected, because a person gave up what waits.
     """
 
     source_id: int
     schema_name: str
     staged_versions: bool = False
+    append_only: bool = False
     discards: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -146,6 +147,7 @@ class _Attempt:
                 new_uuids=new_uuids,
                 refused=self.refused if refused is None else refused,
                 staged=source.staged_versions,
+                append_only=source.append_only,
             )
             for table_name, reason in prepared.held.items():
                 held[self._key(schema_name, table_name)] = self._holding(schema_name, table_name, reason)

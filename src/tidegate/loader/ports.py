@@ -77,13 +77,14 @@ class Assigned:
     What of a source loads into a destination: the entries in any of these spans.
 
     Shape: `spans` are pairs of positions, behind the first up to the second (None: on and on).
-    `staged_versions`: new table versions are kept apart until they are activated. `discards`: table -> the
-    position up to which what waits for it is given up.
+    `staged_versions`: new table versions are kept apart until they are activated. `append_only`: rows are
+    only added. `discards`: table -> the position up to which what waits for it is given up.
     """
 
     schema_name: str
     spans: tuple[tuple[int, int | None], ...]
     staged_versions: bool = False
+    append_only: bool = False
     discards: Mapping[str, int] = field(default_factory=dict)
 
     def takes(self, position: int) -> bool:

@@ -26,6 +26,7 @@ class Capabilities:
     Units: `*_name_max` in characters, or bytes of UTF-8 when `names_in_bytes`; `decimal_digits_max` counts
     all digits of a decimal (None: any); timestamps in microseconds since 1970 UTC.
     `natives` are the warehouse's own words for types, `{scale}` in them the digits after the point.
+    `keeps_keys_unique`: a table has a constraint for that, without which no row can be replaced.
     `hold_open`: the loader may stay connected between loads (False: it must let others have the file).
     """
 
@@ -46,6 +47,7 @@ class Capabilities:
     timestamp_max_us: int
     keeps_nul_in_text: bool
     renames_on_split: bool
+    keeps_keys_unique: bool
     hold_open: bool
 
     def native_type(self, column: Column) -> str:

@@ -51,7 +51,7 @@ class Table:
     Shape: `key_columns` in key order; empty for a table that only grows. `parent`: of a subtable, the name
     of the top-level table whose elements it holds, else "". `version`: the active version of a top-level
     table, that is the least a record may have; 0 when none was ever given. `merges`: rows can replace those
-    of their key; not where people took away what keeps keys unique, then rows are only added.
+    of their key; not where nothing keeps keys unique that must, then rows are only added.
     """
 
     schema_name: str
@@ -76,7 +76,7 @@ class CreateSchema:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateTable:
-    """Make a table, if it is not there."""
+    """Make a table, if it is not there; where it does not merge, with nothing that keeps keys unique."""
 
     table: Table
 
@@ -109,7 +109,16 @@ class GrowDecimal:
     column: Column
 
 
-Change = CreateSchema | CreateTable | AddColumn | RenameColumn | GrowDecimal
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropKey:
+    """Let a table have several rows of one key, where the warehouse itself keeps its keys unique."""
+
+    schema_name: str
+    table_name: str
+    key_columns: tuple[str, ...]
+
+
+Change = CreateSchema | CreateTable | AddColumn | RenameColumn | GrowDecimal | DropKey
 """One change to a warehouse that loses nothing; applying it again changes nothing."""
 
 
@@ -152,6 +161,7 @@ class Part:
     `moves`: then the rows of the activated version that were kept apart come in, the table's own first and
     those of subtables after it; a stored row of the same key stays only if it has a greater `_sdc_sequence`.
     What is left apart of versions that have ended is deleted.
+    With `adds`, rows and elements are added beside those that are stored, whatever their keys.
     A load may have several parts for one table; they are written in order.
     """
 
@@ -161,6 +171,7 @@ class Part:
     activates: int | None = None
     ends_greater: bool = False
     moves: tuple[Move, ...] = ()
+    adds: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from tidegate.records import Batch
 from tidegate.tables import reasons
+from tidegate.tables.adding import only_added
 from tidegate.tables.capabilities import Capabilities
 from tidegate.tables.critical import hold_reason, key_identities
 from tidegate.tables.model import Change, Child, CreateSchema, CreateTable, Part, Table
@@ -64,6 +65,7 @@ class _Load:
     rejected: list[Rejected] = field(default_factory=list)
     held: dict[str, str] = field(default_factory=dict)
     staged: bool = False
+    append_only: bool = False
     stages: dict[str, Table] = field(default_factory=dict)
 
 
@@ -80,13 +82,15 @@ def prepare(
     new_uuids: Callable[[int], Sequence[str]],
     refused: Mapping[tuple[int, int], str] = _NOTHING_REFUSED,
     staged: bool = False,
+    append_only: bool = False,
 ) -> Prepared:
     """
     Turn accepted batches of one source into one load.
 
     Shape: batches in order of acceptance; `tables` as the schema has them now; `refused` maps (position,
     place) of a record to the warehouse's reason for refusing it before; `new_uuids(n)` gives n fresh
-    UUID texts; `staged`: versions greater than the active one are kept apart until activated.
+    UUID texts; `staged`: versions greater than the active one are kept apart until activated; `append_only`:
+    rows are only added and replace none.
     Units: `batched_at_ms` is milliseconds since 1970 UTC, also the time of rejections.
     Errors: none; a record that cannot be loaded is in the part for `_sdc_rejected`.
     """
@@ -96,6 +100,7 @@ def prepare(
         tables={identity(each.name, capabilities): each for each in tables if not is_stage(each)},
         stages={identity(each.name, capabilities): each for each in tables if is_stage(each)},
         staged=staged,
+        append_only=append_only,
         refused=refused,
         batched_at_ms=batched_at_ms,
         new_uuids=new_uuids,
@@ -162,10 +167,19 @@ def _add_table(load: _Load, name: Name, arrivals: Sequence[Arrival]) -> None:
         load.held[destination_table] = staging.reason
         del load.rejected[rejected_before:]
         return
-    load.changes += [change for each in planned if each.part is not None for change in each.changes]
-    load.changes += staging.changes
-    load.parts += staging.parts
+    changes = [change for each in planned if each.part is not None for change in each.changes]
+    _write(load, [*changes, *staging.changes], staging.parts, versions)
     _report(load, destination_table, arrivals, planned, versions, rejected_before)
+
+
+def _write(load: _Load, changes: list[Change], parts: list[Part], versions: Versions) -> None:
+    """Add one table's changes and parts to the load."""
+    if load.append_only:
+        added = only_added(changes, parts, load.capabilities)
+        changes, parts = added.changes, added.parts
+        versions.warnings += added.warnings
+    load.changes += changes
+    load.parts += parts
 
 
 def _report(
@@ -178,7 +192,7 @@ def _report(
 ) -> None:
     rejected = len(load.rejected) - rejected_before
     table = load.tables.get(identity(destination_table, load.capabilities))
-    if table is not None and not table.merges:
+    if table is not None and not table.merges and not load.append_only:
         versions.warnings.append(reasons.only_added(table.key_columns))
     load.reports.append(
         table_report(arrivals, destination_table, planned, versions, load.capabilities, rejected=rejected)

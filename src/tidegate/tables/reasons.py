@@ -103,6 +103,21 @@ def only_added(key_columns: Sequence[str]) -> str:
     )
 
 
+def key_dropped(table_name: str, key_columns: Sequence[str]) -> str:
+    """A warning: what kept the keys of a table unique had to go, because its rows are only added now."""
+    names = ", ".join(key_columns)
+    return f"the primary key of {table_name} over {names} was dropped, since its rows are only added now"
+
+
+def key_kept(key_columns: Sequence[str], index: str) -> str:
+    """What people made lets each key in once, but the source is told to add every record."""
+    names = ", ".join(key_columns)
+    return (
+        f"rows are only added now, but unique index {index} lets each {names} in once; drop it, or have rows"
+        " replaced (tidegate sources set SOURCE --no-append-only)"
+    )
+
+
 def stage_left(stage_name: str, table_name: str) -> str:
     """A subtable that somebody dropped while elements for it are kept apart."""
     return (
