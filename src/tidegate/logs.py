@@ -12,6 +12,7 @@ import sys
 import time
 from collections import deque
 from contextlib import suppress
+from datetime import UTC, datetime
 from threading import Event, Lock, Thread
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -47,16 +48,17 @@ def open_log(*, log_format: str, log_level: str, process: str, gathered: bool = 
     """
     pretty = log_format == "pretty" or (log_format == "auto" and sys.stderr.isatty())
     level = LEVELS[log_level]
-    before: list[Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
+    before: list[Processor]
     factory: Any
     if pretty:
-        before.append(structlog.dev.ConsoleRenderer(pad_event_to=10))
+        before = [
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(pad_event_to=10),
+        ]
         factory = structlog.PrintLoggerFactory(sys.stderr)
     else:
-        before += [structlog.processors.format_exc_info, _as_json_line]
+        before = [_as_json_line]
         lines = _Gathered(sys.stderr.buffer) if gathered else sys.stderr.buffer
         factory = structlog.BytesLoggerFactory(cast("BinaryIO", lines))
     log = structlog.wrap_logger(
@@ -69,8 +71,16 @@ def open_log(*, log_format: str, log_level: str, process: str, gathered: bool = 
     return cast("Log", log)
 
 
-def _as_json_line(_logger: WrappedLogger, _name: str, event: EventDict) -> bytes:
-    return msgspec.json.encode(event, enc_hook=str)
+def _as_json_line(logger: WrappedLogger, name: str, event: EventDict) -> bytes:
+    """Do in one step, for a gate's thousands of lines a second, what structlog has a processor each for."""
+    event["level"] = name
+    event["timestamp"] = datetime.now(UTC)
+    if "exc_info" in event:
+        event = structlog.processors.format_exc_info(logger, name, event)
+    return _ENCODE(event)
+
+
+_ENCODE = msgspec.json.Encoder(enc_hook=str).encode
 
 
 class _Gathered:

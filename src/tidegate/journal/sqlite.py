@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -62,7 +63,12 @@ VACUUM_STEP_S, VACUUM_S_MAX = 0.002, 0.1
 milliseconds while live entries stand there, because SQLite then searches its list of free pages."""
 
 _OLDEST = "SELECT CAST(received_at_ms AS INTEGER) FROM entries WHERE position > ? ORDER BY position LIMIT 1"
-_INSERT = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * 13)})"  # noqa: S608 - constant column names
+_ROW = f"({', '.join('?' * 13)})"
+_INSERTS = tuple(
+    (count, f"INSERT INTO entries ({COLUMNS}) VALUES {', '.join([_ROW] * count)}")  # noqa: S608 - constant column names
+    for count in (32, 16, 8, 4, 2, 1)
+)
+"""How many rows at once, and the statement: between statements the writer would wait for the interpreter."""
 
 
 def _now_ms() -> int:
@@ -119,20 +125,21 @@ class SqliteJournal:
     def append(self, requests: Sequence[Request]) -> Sequence[Placed]:
         """Put requests at the end, all or none, and return their positions. See `Journal.append`."""
         with self._packing:
-            packed = [self._packer.pack(request) for request in requests]
+            packed = self._packer.pack(requests)
         marks = [mark_of(request) for request in requests]
         self._see_disk(sum(each.bytes for each in packed))
         with self._appending.writing(self._wait_s_max) as connection:
             state = self._standing(connection)
-            crowded = self._crowded(connection, requests)
+            live = live_bytes(connection)
+            crowded = self._crowded(connection, requests, live)
             taken = [index for index in range(len(requests)) if index not in crowded]
             found = sort_out(
                 [marks[index] for index in taken], lambda name: find_key(connection, name), state.end
             )
             fresh = [packed[taken[index]] for index in found.fresh]
             bytes_needed = sum(each.bytes for each in fresh) + KEY_BYTES * len(found.marks)
-            rows, state = _placed(fresh, self._with_room(connection, state, bytes_needed))
-            connection.executemany(_INSERT, rows)
+            rows, state = _placed(fresh, self._with_room(connection, state, live, bytes_needed))
+            _insert(connection, rows)
             if found.marks:
                 note_keys(connection, found.marks, self._clock())
             # Also when nothing is new: this commit's sync covers the entries that are repeated here, which a
@@ -209,9 +216,11 @@ class SqliteJournal:
             raise JournalUnavailable(f"another journal was put in place of {self._path}; restart Tidegate")
         return state
 
-    def _crowded(self, connection: sqlite3.Connection, requests: Sequence[Request]) -> frozenset[int]:
+    def _crowded(
+        self, connection: sqlite3.Connection, requests: Sequence[Request], live: int
+    ) -> frozenset[int]:
         """Return the indexes of requests that would fill the last quarter for sources that wait (J11)."""
-        if live_bytes(connection) <= self._bytes_max // 4 * 3:
+        if live <= self._bytes_max // 4 * 3:
             return frozenset()
         return crowding(connection, requests)
 
@@ -228,15 +237,16 @@ class SqliteJournal:
                 f" {self._disk_free_bytes_min} are kept for trimming; free some space"
             )
 
-    def _with_room(self, connection: sqlite3.Connection, state: State, bytes_needed: int) -> State:
+    def _with_room(self, connection: sqlite3.Connection, state: State, live: int, bytes_needed: int) -> State:
         """Free loaded entries until the new ones fit: they never stand in the way of accepting (J7)."""
-        while bytes_needed and live_bytes(connection) + bytes_needed > self._bytes_max:
+        while bytes_needed and live + bytes_needed > self._bytes_max:
             if state.freed == state.loaded:
                 raise JournalFull(
                     f"journal {self._path} is at its limit of {self._bytes_max} bytes with requests that are"
                     " not loaded yet; it takes new ones when the destination has caught up"
                 )
             state = free(connection, state, oldest(connection, state))
+            live = live_bytes(connection)
         return state
 
     def _free_step(self) -> bool:
@@ -313,6 +323,15 @@ def _placed(packed: Sequence[Packed], state: State) -> tuple[list[tuple[Any, ...
         end, records, size = end + 1, records + each.record_count, size + each.bytes
         rows.append(each.row(end, records, size))
     return rows, replace(state, end=end, end_records=records, end_bytes=size)
+
+
+def _insert(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write rows with as few statements as there can be."""
+    begin = 0
+    for count, insert in _INSERTS:
+        while len(rows) - begin >= count:
+            connection.execute(insert, tuple(chain.from_iterable(rows[begin : begin + count])))
+            begin += count
 
 
 def _oldest_waiting_at_ms(connection: sqlite3.Connection, state: State) -> int | None:

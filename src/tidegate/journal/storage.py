@@ -27,6 +27,7 @@ PAGE_BYTES = 4096
 WAL_BYTES_MAX = 64 * 1024 * 1024
 """The write-ahead log is cut back to this; it passes it only while a checkpoint cannot finish."""
 
+_LIVE_PAGES = "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count"
 _APPLICATION_ID = 0x54694A6F  # "TiJo": tells a journal from any other SQLite file.
 _CHECKPOINT_PAGES = 2_000  # 8 MB: each checkpoint syncs the main file, so not after every few groups.
 _READ_WAIT_S = 5.0
@@ -59,8 +60,8 @@ _SINCE = {1: (KEYS_SCHEMA, KEPT_SCHEMA), 2: (KEPT_SCHEMA,)}
 
 def live_bytes(connection: sqlite3.Connection) -> int:
     """Return what the file's used pages take; free pages count as room. Units: bytes."""
-    pages: int = connection.execute("PRAGMA page_count").fetchone()[0]
-    return (pages - free_pages(connection)) * PAGE_BYTES
+    pages: int = connection.execute(_LIVE_PAGES).fetchone()[0]
+    return pages * PAGE_BYTES
 
 
 def free_pages(connection: sqlite3.Connection) -> int:
