@@ -17,6 +17,8 @@ import httpx
 import psutil
 
 from tests.waiting import wait_until
+from tidegate.control import setup
+from tidegate.control.store import Store
 
 TIDEGATE = (sys.executable, "-m", "tidegate.cli")
 START_S_MAX = 60.0
@@ -194,6 +196,19 @@ class Product:
             return self.metric("tidegate_journal_waiting_requests")
         except httpx.TransportError:
             return -1.0
+
+
+def set_up_unserved(data_dir: Path) -> Product:
+    """Return a data folder as the first start leaves it, and no server on it."""
+    data_dir.mkdir(exist_ok=True)
+    store = Store.open(data_dir / "control.db")
+    setup.set_up(
+        store,
+        destination_url=f"duckdb:///{data_dir.parent / 'warehouse.duckdb'}",
+        owner_email="owner@localhost",
+    )
+    store.close()
+    return Product(data_dir)
 
 
 def is_gone(process: psutil.Process) -> bool:

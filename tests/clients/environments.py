@@ -10,19 +10,24 @@ from __future__ import annotations
 import base64
 import fcntl
 import hashlib
+import json
+import os
 import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.services import lacking, need
 
 REPOSITORY = Path(__file__).parent.parent.parent
 CACHE = REPOSITORY / ".cache" / "clients"
 INSTALL_S_MAX = 400
+STITCHCLIENT_DRIVER = Path(__file__).parent / "stitchclient_push.py"
+TRANSIT_JS_DRIVER = Path(__file__).parent / "transit_push.js"
 
 TRANSIT_JS = "transit-js@0.8.874"
 TRANSIT_JS_SHA512 = "IDJJGKRzUbJHmN0P15HBBa05nbKor3r2MmG6aSt0UxXIlJZZKcddTk67/U7WyAeW9Hv/VYI02IqLzolsC4sbPA=="
@@ -63,6 +68,36 @@ def transit_js() -> Path:
             package.parent.mkdir()
             (folder / "package").replace(package)
     return folder
+
+
+def driven(
+    program: Sequence[str], told: Mapping[str, Any], *, within_s: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run a program that drives a client, and tell it what to push as JSON on its standard input."""
+    return subprocess.run(
+        program,
+        input=json.dumps(told),
+        capture_output=True,
+        text=True,
+        env={**os.environ, "no_proxy": "*"},
+        timeout=within_s,
+        check=False,
+    )
+
+
+def stitchclient_pushing(
+    base_url: str, token: str, client_id: int, records: Sequence[Mapping[str, Any]], **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Push records with the package `stitchclient`; the options go to its `Client`."""
+    python = python_client("stitchclient") / "python"
+    told = {
+        "url": f"{base_url}/v2/import/push",
+        "token": token,
+        "client_id": client_id,
+        "records": records,
+        "options": options,
+    }
+    return driven([str(python), str(STITCHCLIENT_DRIVER)], told)
 
 
 @contextmanager

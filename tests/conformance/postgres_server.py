@@ -21,7 +21,8 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import psutil
 import psycopg
@@ -191,9 +192,32 @@ class _GivenServer:
         return f"{address.netloc}/{name}" + (f"?{address.query}" if address.query else "")
 
 
+def as_properties(url: str) -> dict[str, Any]:
+    """Return what the Connect API is given for an address `postgresql://...`."""
+    place = urlsplit(url)
+    return {
+        "host": place.hostname,
+        "port": place.port,
+        "database": place.path[1:],
+        "username": place.username,
+        "password": unquote(place.password or ""),
+        "ssl": False,
+    }
+
+
 def address(_folder: Path) -> str:
     """Return what follows `postgresql://` for an empty database on the server all tests share."""
     return _shared().new_database()
+
+
+@contextmanager
+def own_server() -> Iterator[PostgresServer]:
+    """Start a server that a test may stop and kill, and leave nothing of it behind."""
+    it = PostgresServer()
+    try:
+        yield it.start()
+    finally:
+        it.close()
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.conformance.postgres_server import address
+from tests.conformance.postgres_server import address, as_properties
 from tests.connect.caller import Caller
 from tidegate.control import destinations
 from tidegate.destinations import form_of
@@ -234,15 +234,7 @@ def test_a_password_goes_nowhere_else(
 ) -> None:
     """Who may change a destination does not get its password sent to a server of theirs. (A47)"""
     exercised("Connect API: PostgreSQL as a destination")
-    place = urlsplit("postgresql://" + address(tmp_path))
-    given = {
-        "host": place.hostname,
-        "port": place.port,
-        "database": place.path[1:],
-        "username": place.username,
-        "password": unquote(place.password or ""),
-        "ssl": False,
-    }
+    given = as_properties("postgresql://" + address(tmp_path))
     one = caller.ok("POST", "/v4/destinations", {"type": "postgres", "properties": given})
     path = f"/v4/destinations/{one['id']}"
     with socket.create_server(("127.0.0.1", 0)) as theirs:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -34,22 +33,6 @@ bodies = (
 content_types = st.sampled_from(
     ["application/json", "application/transit+json", "application/json; charset=utf-8", "text/plain", ""]
 )
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """A started product."""
-    running = Product(tmp_path_factory.mktemp("any") / "data", flags=("--workers", "1"))
-    running.start()
-    yield running
-    running.close()
-
-
-@pytest.fixture(scope="module")
-def client(product: Product) -> Iterator[httpx.Client]:
-    """One connection for all examples."""
-    with product.client() as opened:
-        yield opened
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.clients import environments
-from tests.clients.environments import python_client
+from tests.clients.environments import stitchclient_pushing
 from tests.product import Product
 
 pytestmark = pytest.mark.xdist_group("stitchclient")
 Exercised = Callable[[str], None]
 Push = Callable[..., subprocess.CompletedProcess[str]]
 NAME = "client: stitchclient 1.0.1"
-DRIVER = Path(environments.__file__).parent / "stitchclient_push.py"
 
 
 @pytest.fixture(scope="module")
@@ -38,26 +34,12 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 @pytest.fixture
 def push(product: Product) -> Push:
     """Pushes records with the package; further options go to its `Client`."""
-    python = python_client("stitchclient") / "python"
 
     def pushing(
         records: list[dict[str, Any]], *, token: str = "", **options: Any
     ) -> subprocess.CompletedProcess[str]:
-        told = {
-            "url": f"{product.base_url}/v2/import/push",
-            "token": token or product.access_token,
-            "client_id": product.client_id,
-            "records": records,
-            "options": options,
-        }
-        return subprocess.run(
-            [str(python), str(DRIVER)],
-            input=json.dumps(told),
-            capture_output=True,
-            text=True,
-            env={**os.environ, "no_proxy": "*"},
-            timeout=120,
-            check=False,
+        return stitchclient_pushing(
+            product.base_url, token or product.access_token, product.client_id, records, **options
         )
 
     return pushing

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.clients import environments
-from tests.clients.environments import TRANSIT_JS, transit_js
+from tests.clients.environments import TRANSIT_JS, TRANSIT_JS_DRIVER, driven, transit_js
 from tests.product import Product
 
 pytestmark = pytest.mark.xdist_group("transit-js")
-DRIVER = Path(environments.__file__).parent / "transit_push.js"
 KEYS = 2_100
 """More than the 1,936 entries of Transit's cache of strings."""
 
@@ -46,15 +42,7 @@ def test_what_it_writes_arrives_exactly(
         "client_id": product.client_id,
         "keys_max": KEYS,
     }
-    done = subprocess.run(
-        ["node", str(DRIVER), str(folder), kind],
-        input=json.dumps(told),
-        capture_output=True,
-        text=True,
-        env={**os.environ, "no_proxy": "*"},
-        timeout=60,
-        check=False,
-    )
+    done = driven(["node", str(TRANSIT_JS_DRIVER), str(folder), kind], told, within_s=60)
     assert 0 == done.returncode, done.stderr
     answer = json.loads(done.stdout)
     assert (201, kind == "json") == (answer["status"], answer["codes"]), answer

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.product import Product
+from tests.product import Product, set_up_unserved
 from tests.waiting import wait_until
-from tidegate.control import destinations, setup
+from tidegate.control import destinations
 from tidegate.control.store import Store
 from tidegate.settings import options
 
@@ -26,12 +26,7 @@ NOW_MS = 1_800_000_000_000
 def product(tmp_path: Path, exercised: Exercised) -> Product:
     """A data folder that was set up, and no server on it."""
     exercised("commands: sources, tokens, config, status")
-    data_dir = tmp_path / "data"
-    data_dir.mkdir()
-    store = Store.open(data_dir / "control.db")
-    setup.set_up(store, destination_url=f"duckdb:///{tmp_path / 'warehouse.duckdb'}")
-    store.close()
-    return Product(data_dir)
+    return set_up_unserved(tmp_path / "data")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from tests.conformance import postgres_server
-from tests.conformance.postgres_server import PASSWORD, QUOTED_PASSWORD, PostgresServer
+from tests.conformance.postgres_server import PASSWORD, QUOTED_PASSWORD, own_server
 from tests.product import TIDEGATE, Product
 from tests.waiting import wait_until
 
@@ -133,8 +133,7 @@ def test_nothing_is_lost_while_postgresql_restarts(
     product: Product, monkeypatch: pytest.MonkeyPatch, exercised: Exercised
 ) -> None:
     """While nobody can tell who may push, clients get 503; all processes go on when it is back. (C18, P11)"""
-    server = PostgresServer().start()
-    try:
+    with own_server() as server:
         monkeypatch.setenv(URL_ENV, f"postgresql://{server.new_database()}")
         product.start()
         sender = Sender(product)
@@ -155,8 +154,6 @@ def test_nothing_is_lost_while_postgresql_restarts(
         assert product.status()["healthy"]
         assert processes == _gates_and_loader(product)
         assert {201, 503} >= set(sender.statuses)
-    finally:
-        server.close()
     exercised("control store: postgresql, restarts")
 
 
@@ -164,8 +161,7 @@ def test_a_silent_postgresql_holds_up_nothing_else(
     product: Product, monkeypatch: pytest.MonkeyPatch, exercised: Exercised
 ) -> None:
     """A server that neither answers nor hangs up: 503 within seconds, and the process does all else. (C18)"""
-    server = PostgresServer().start()
-    try:
+    with own_server() as server:
         monkeypatch.setenv(URL_ENV, f"postgresql://{server.new_database()}")
         product.start()
         sender = Sender(product)
@@ -180,8 +176,6 @@ def test_a_silent_postgresql_holds_up_nothing_else(
             sender.stop()
         product.wait_until_loaded()
         assert [{"n": len(sender.accepted)}] == product.rows("SELECT count(*) AS n FROM t")
-    finally:
-        server.close()
     exercised("control store: postgresql, silent")
 
 

@@ -9,21 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.product import Product
-from tidegate.control import setup
-from tidegate.control.store import Store
+from tests.product import Product, set_up_unserved
 
 
 @pytest.fixture
 def product(tmp_path: Path, exercised: Callable[[str], None]) -> Product:
     """A data folder that was set up, and no server on it."""
     exercised("commands: destinations, without a server")
-    data_dir = tmp_path / "data"
-    data_dir.mkdir()
-    store = Store.open(data_dir / "control.db")
-    setup.set_up(store, destination_url=f"duckdb:///{tmp_path / 'warehouse.duckdb'}")
-    store.close()
-    return Product(data_dir)
+    return set_up_unserved(tmp_path / "data")
 
 
 def told(product: Product, *command: str) -> Any:

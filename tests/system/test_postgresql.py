@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.postgres_server import PASSWORD, QUOTED_PASSWORD, PostgresServer
+from tests.conformance.postgres_server import PASSWORD, QUOTED_PASSWORD, PostgresServer, own_server
 from tests.product import Product
 from tests.waiting import wait_until
 
@@ -15,11 +15,8 @@ from tests.waiting import wait_until
 @pytest.fixture
 def server() -> Iterator[PostgresServer]:
     """A server that may be stopped."""
-    it = PostgresServer()
-    try:
-        yield it.start()
-    finally:
-        it.close()
+    with own_server() as it:
+        yield it
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -36,22 +36,6 @@ TEXTS |= {
 def is_batch(body: Any) -> bool:
     """Whether validate takes this for a batch body and not for a push body."""
     return isinstance(body, dict) and bool({"schema", "messages"} & set(body))
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """A started product."""
-    running = Product(tmp_path_factory.mktemp("tables") / "data", flags=("--workers", "1"))
-    running.start()
-    yield running
-    running.close()
-
-
-@pytest.fixture(scope="module")
-def client(product: Product) -> Iterator[httpx.Client]:
-    """One connection for all rows."""
-    with product.client() as opened:
-        yield opened
 
 
 def sent(client: httpx.Client, path: str, body: bytes) -> tuple[int, Any]:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.commands import run
-from tests.product import TIDEGATE
-from tidegate.control import setup, signing_in
+from tests.product import TIDEGATE, set_up_unserved
+from tidegate.control import signing_in
 from tidegate.control.store import Store
 from tidegate.errors import SignInRefused
 
@@ -23,10 +23,7 @@ GIVEN = "a phrase that is long enough"
 def folder(tmp_path: Path, exercised: Callable[[str], None]) -> Path:
     """A data folder that was set up."""
     exercised("commands: users, accounts, tokens import, audit")
-    store = Store.open(tmp_path / "control.db")
-    setup.set_up(store, destination_url=f"duckdb:///{tmp_path / 'w.duckdb'}", owner_email="owner@localhost")
-    store.close()
-    return tmp_path
+    return set_up_unserved(tmp_path / "data").data_dir
 
 
 def told(folder: Path, *command: str, given: str = "") -> Any:

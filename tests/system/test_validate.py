@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,15 +21,6 @@ TABLES = """
     SELECT table_name AS name FROM information_schema.tables
     WHERE table_schema NOT LIKE '\\_tidegate' ESCAPE '\\' ORDER BY ALL
 """
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """A started product."""
-    running = Product(tmp_path_factory.mktemp("validate") / "data", flags=("--workers", "1"))
-    running.start()
-    yield running
-    running.close()
 
 
 def test_a_sound_batch_body_is_valid(product: Product) -> None:

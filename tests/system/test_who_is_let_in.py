@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.clients import environments
-from tests.clients.environments import python_client
+from tests.clients.environments import stitchclient_pushing
 from tests.product import Product
 from tests.waiting import wait_until
 from tidegate.connect.routes import ROUTES
@@ -25,7 +21,6 @@ from tidegate.control.schema import now
 from tidegate.control.store import Store
 
 pytestmark = pytest.mark.xdist_group("stitchclient")
-DRIVER = Path(environments.__file__).parent / "stitchclient_push.py"
 
 IMPORT_PATHS = ("/v2/import/validate", "/v2/import/push", "/v2/import/batch")
 """All that take tokens; `/v2/import/status` is for everybody. A test compares with what is documented."""
@@ -191,29 +186,18 @@ def test_an_imported_value_works_with_a_published_client(
     product: Product, exercised: Callable[[str], None]
 ) -> None:
     """A script made for Stitch keeps its token and needs a new address alone; its use is seen. (C31, C32)"""
-    python = python_client("stitchclient") / "python"
     product.run("sources", "create", "Moved")
     product.run("tokens", "revoke", str(_listed(product)[0]["id"]))
     imported = product.run("tokens", "import", "moved", "--json", input=VALUE + "\n")
     assert VALUE not in imported.stdout + imported.stderr
-    told = {
-        "url": f"{product.base_url}/v2/import/push",
-        "token": VALUE,
-        "client_id": product.client_id,
-        "records": [
-            {"action": "upsert", "table_name": "moved", "key_names": ["id"], "sequence": 1, "data": {"id": 1}}
-        ],
-        "options": {},
+    record = {
+        "action": "upsert",
+        "table_name": "moved",
+        "key_names": ["id"],
+        "sequence": 1,
+        "data": {"id": 1},
     }
-    pushed = subprocess.run(
-        [str(python), str(DRIVER)],
-        input=json.dumps(told),
-        capture_output=True,
-        text=True,
-        env={**os.environ, "no_proxy": "*"},
-        timeout=120,
-        check=False,
-    )
+    pushed = stitchclient_pushing(product.base_url, VALUE, product.client_id, [record])
     assert 0 == pushed.returncode, pushed.stderr
     used = wait_until(lambda: _listed(product)[0]["last_used_at"], what="the last use")
     assert used.endswith(":00.000Z")

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
 
 import httpx
 import psycopg
 import pytest
 
-from tests.conformance.postgres_server import address
+from tests.conformance.postgres_server import address, as_properties
 from tests.product import Product
 from tests.receivers import Received, Receiver, receiving
 from tests.waiting import wait_until
@@ -76,18 +75,8 @@ class ByHttp:
         made = told(product, "connect-tokens", "create", "--account", str(self.client_id))
         headers = {"Authorization": f"Bearer {made['access_token']}"}
         self._client = httpx.Client(base_url=product.base_url, headers=headers, timeout=60, trust_env=False)
-        place = urlsplit(url)
-        properties = {
-            "host": place.hostname,
-            "port": place.port,
-            "database": place.path[1:],
-            "username": place.username,
-            "password": unquote(place.password or ""),
-            "ssl": False,
-        }
-        self._destination = self._ok(
-            "POST", "/v4/destinations", {"type": "postgres", "properties": properties}
-        )["id"]
+        given = {"type": "postgres", "properties": as_properties(url)}
+        self._destination = self._ok("POST", "/v4/destinations", given)["id"]
 
     def _ok(self, method: str, path: str, body: Any = None) -> Any:
         answer = self._client.request(method, path, json=body)
