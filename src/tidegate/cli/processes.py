@@ -21,8 +21,6 @@ from tidegate.errors import TidegateError
 from tidegate.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tidegate.journal import SqliteJournal
 
 STOP_WAIT_S = 7.0
@@ -52,22 +50,13 @@ def open_journal(settings: Settings) -> SqliteJournal:
 
 def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
     """One gate process: answers requests until it is told to stop."""
-    from tidegate import __version__
-    from tidegate.connect.app import ConnectApi
-    from tidegate.connect.calls import Limits
-    from tidegate.control.grants import Grants
+    from tidegate.cli.gate_parts import connect_api, import_api
     from tidegate.control.uses import Uses
-    from tidegate.gate.admission import Admission
-    from tidegate.gate.app import Gate, routes
+    from tidegate.gate.app import Gate
     from tidegate.gate.commit import GroupCommit
-    from tidegate.gate.documents import documents
-    from tidegate.gate.endpoints import ImportApi
-    from tidegate.gate.operations import operations
     from tidegate.gate.server import run
     from tidegate.logs import open_log
     from tidegate.metrics import Metrics
-    from tidegate.wire.batch import BatchChecker
-    from tidegate.wire.push import check_push
 
     log = open_log(
         log_format=settings.log_format, log_level=settings.log_level, process="gate", gathered=True
@@ -78,43 +67,19 @@ def gate(settings: Settings, lifeline: int, listening_fd: int) -> None:
     journal = open_journal(settings)
     commit = GroupCommit(journal)
     uses = Uses(store).start()
-    api = ImportApi(
-        settings=settings,
-        grants=Grants(store),
-        commit=commit,
-        admission=Admission(bytes_max=settings.inflight_bytes_max, wait_s_max=settings.admission_wait_s_max),
-        check_push=check_push,
-        check_batch=BatchChecker(learning=threading.Lock()),
-        now_ms=now_ms,
-        version=__version__,
-        note_use=uses.note,
-    )
-
-    def troubles() -> Mapping[str, str]:
-        return {} if commit.failing is None else {"journal": str(commit.failing)}
-
-    rest = operations(
-        gauges=lambda: journal_gauges(journal),
-        troubles=troubles,
-        documents=documents(routes(api), settings=settings, version=__version__),
-    )
-    connect_api = ConnectApi(
-        store,
-        rest=rest,
-        log=log,
-        files=settings.data_dir / "warehouses",
-        note_use=uses.note_connect,
-        limits=Limits(plain_hooks=settings.hook_schemes == "any", jobs_calls_max=settings.jobs_calls_max),
+    api = import_api(settings, store, commit, uses, now_ms)
+    rest = connect_api(
+        settings, store, commit, uses, api=api, gauges=lambda: journal_gauges(journal), log=log
     )
     stop_with_parent(lifeline)
     try:
         run(
-            Gate(api, rest=connect_api, metrics=Metrics(), log=log),
+            Gate(api, rest=rest, metrics=Metrics(), log=log),
             socket.socket(fileno=listening_fd),
             stop_wait_s=STOP_WAIT_S,
         )
     finally:
-        connect_api.close()
+        rest.close()
         api.close()
         uses.close()
         commit.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,31 +87,17 @@ def push(
     as_json: AsJson = False,
 ) -> None:
     """Send the rows of a file to a table."""
-    from tidegate.client import Client, Format, open_rows
+    from tidegate.client import Client
 
-    if kind not in (None, *Format):
-        raise InputInvalid(f"--format is {kind!r}; it must be one of {', '.join(Format)}")
-    path = None if file == "-" else Path(file)
+    opening = _opening(file, kind, texts_only=texts_only, field=field)
     given_schema = None if schema is None else _read_schema(schema)
-    with ExitStack() as stack:
-        rows = stack.enter_context(
-            open_rows(
-                path,
-                sys.stdin.buffer,
-                kind=Format(kind) if kind else None,
-                texts_only=texts_only,
-                field=field,
-            )
-        )
-        base_url, access_token = stack.enter_context(
-            _server(settings_for(data_dir), url, token, source, account)
-        )
-        client = stack.enter_context(
-            Client(base_url, access_token, records_max=batch_size, on_wait=_say_waiting())
-        )
+    with (
+        opening as rows,
+        _server(settings_for(data_dir), url, token, source, account) as (base_url, access_token),
+        Client(base_url, access_token, records_max=batch_size, on_wait=_say_waiting()) as client,
+    ):
         keys = key_names or []
-        sent_schema = given_schema or _schema_of(rows, keys)
-        done = _send(client, table_name, rows, keys, sent_schema)
+        done = _send(client, table_name, rows, keys, given_schema or _schema_of(rows, keys))
     if as_json:
         print_json({"table_name": table_name} | {name: getattr(done, name) for name in done.__slots__})
     else:
@@ -119,6 +105,23 @@ def push(
 
 
 push.__doc__ = (push.__doc__ or "") + EXAMPLES
+
+
+def _opening(
+    file: str, kind: str | None, *, texts_only: bool, field: str | None
+) -> AbstractContextManager[RowFile]:
+    """Return what opens the rows of a file, or of standard input for `-`. Errors: InputInvalid."""
+    from tidegate.client import Format, open_rows
+
+    if kind not in (None, *Format):
+        raise InputInvalid(f"--format is {kind!r}; it must be one of {', '.join(Format)}")
+    return open_rows(
+        None if file == "-" else Path(file),
+        sys.stdin.buffer,
+        kind=Format(kind) if kind else None,
+        texts_only=texts_only,
+        field=field,
+    )
 
 
 def _send(
