@@ -97,7 +97,7 @@ MORE: dict[str, list[str]] = {
     "destinations delete": ["--yes"],
     "tables discard": ["--yes"],
     "destinations update": ["--name", "Stolen"],
-    "sources set": ["--staged-versions", "on"],
+    "sources set": ["--staged-versions"],
     "replay": ["--to", "duckdb:///{file}.duckdb"],
     "script": ["--url", "http://127.0.0.1:9"],
 }

@@ -45,7 +45,7 @@ def test_a_new_version_is_seen_when_it_is_whole(product: Product, exercised: Cal
     """Switched on for a running server, at once; the report tells of it. (L85, L86, C34)"""
     exercised("commands: sources set")
     push(product, upsert(1, 1), upsert(1, 2))
-    product.run("sources", "set", "import_api", "--staged-versions", "on")
+    product.run("sources", "set", "import_api", "--staged-versions")
     push(product, upsert(2, 3))
     assert [(1, "part of 1"), (2, "part of 2")] == seen(product)
     switch = {"action": "switch_view", "table_version": 2, "sequence": 2}
@@ -53,9 +53,7 @@ def test_a_new_version_is_seen_when_it_is_whole(product: Product, exercised: Cal
     assert [(3, "part of 3"), (4, "part of 4")] == seen(product)
     newest = json.loads(product.run("loads", "--limit", "1", "--json").stdout)[0]
     assert (2, True) == (newest["table_version"], newest["activated"])
-    told = json.loads(
-        product.run("sources", "set", "import_api", "--staged-versions", "off", "--json").stdout
-    )
+    told = json.loads(product.run("sources", "set", "import_api", "--no-staged-versions", "--json").stdout)
     assert told["staged_versions"] is False
 
 

@@ -31,12 +31,14 @@ def test_the_writes_of_a_turn_are_one(turns: list[list[bytes]]) -> None:
     """Each turn that wrote something makes one call; nothing is lost, changed or moved."""
 
     async def play() -> list[bytes | str]:
-        noted = Noted()
-        gathering = _Gathering(noted, asyncio.get_running_loop())
+        noted, loop = Noted(), asyncio.get_running_loop()
+        gathering = _Gathering(noted, loop)
         for turn in turns:
             for data in turn:
                 gathering.write(data)
-            await asyncio.sleep(0)
+            ended = loop.create_future()
+            loop.call_soon(ended.set_result, None)
+            await ended
         return noted.asked
 
     assert asyncio.run(play()) == [b"".join(turn) for turn in turns if any(turn)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -157,21 +156,16 @@ def _place(source: Source) -> str:
     return "the account's default destination" if where is None else f"destination {where}"
 
 
-class Switch(StrEnum):
-    """A setting that is on or off."""
-
-    ON = "on"
-    OFF = "off"
-
-
-@app.command("set", epilog="Example: `tidegate sources set import_api --staged-versions on`")
+@app.command("set", epilog="Example: `tidegate sources set import_api --staged-versions`")
 def set_(
     source: SourceArgument,
     *,
     staged_versions: Annotated[
-        Switch | None,
+        bool | None,
         typer.Option(
-            help="Keep the rows of a new table version apart until it is activated.", show_default="as it is"
+            "--staged-versions/--no-staged-versions",
+            help="Keep the rows of a new table version apart until it is activated.",
+            show_default="as it is",
         ),
     ] = None,
     append_only: Annotated[
@@ -199,17 +193,16 @@ def set_(
     from tidegate.control import sources
 
     if staged_versions is None and append_only is None and destination is None:
-        raise InputInvalid(
-            "nothing to change; say what, as in `tidegate sources set NAME --staged-versions on`"
-        )
-    on = staged_versions is Switch.ON
+        raise InputInvalid("nothing to change; say what, as in `tidegate sources set NAME --staged-versions`")
     told: list[str] = []
     with open_store(settings_for(data_dir)) as store, store.writing() as conn:
         changed = find_source(conn, source, client_id=within(conn, account))
         if staged_versions is not None:
-            changed = sources.stage_versions(conn, changed.id, on)
+            changed = sources.stage_versions(conn, changed.id, staged_versions)
             told.append(
-                "keeps versions apart until they are activated" if on else "loads new versions at once"
+                "keeps versions apart until they are activated"
+                if staged_versions
+                else "loads new versions at once"
             )
         if append_only is not None:
             changed = sources.only_append(conn, changed.id, append_only)
