@@ -53,6 +53,17 @@ def test_a_stored_password_goes_nowhere_else(product: Product) -> None:
     assert "postgresql://a:***@evil.example/shop" == changed["url"]
 
 
+def test_an_address_is_read_from_standard_input(product: Product) -> None:
+    """No other user of the machine sees its password then, when it is made and when it is changed."""
+    for command, address in (
+        (("create", "-"), "postgresql://a:hush@db.example/shop"),
+        (("update", "2", "--url", "-"), "postgresql://a:hush@db.example/other"),
+    ):
+        given = ("destinations", *command, "--no-check", "--json")
+        answer = product.run(*given, input=f"{address}\n").stdout
+        assert address.replace("hush", "***") == json.loads(answer)["url"]
+
+
 def test_a_source_that_loads_nowhere_is_told(product: Product) -> None:
     """`status` names it and says what to do. (C24)"""
     product.run("destinations", "delete", "1", "--yes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,10 +25,23 @@ IdArgument = Annotated[
         min=1, max=ID_MAX, metavar="ID", help="Id of the destination, from `tidegate destinations list`."
     ),
 ]
-Url = Annotated[str, typer.Argument(metavar="URL", help="Such as postgresql://user:password@host/database.")]
-NewUrl = Annotated[str | None, typer.Option("--url", help="Its new address.", show_default="as it was")]
+Url = Annotated[
+    str,
+    typer.Argument(
+        metavar="URL|-",
+        help="Such as postgresql://user:password@host/database; - reads it from standard input,"
+        " so that no other user of the machine sees the password.",
+    ),
+]
+NewUrl = Annotated[
+    str | None,
+    typer.Option("--url", metavar="URL|-", help="Its new address; - as in create.", show_default="as it was"),
+]
 NewName = Annotated[str | None, typer.Option("--name", help="Its new name.", show_default="as it was")]
 NoCheck = Annotated[bool, typer.Option("--no-check", help="Do not connect before saving.")]
+
+URL_READ_MAX = 10_000
+"""Characters read of standard input: more than any address may have."""
 
 
 @app.command("list", epilog="Example: `tidegate destinations list --json`")
@@ -90,6 +104,7 @@ def create(
     """Create a destination, once it could be connected to; a running server loads into it at once."""
     from tidegate.control import destinations
 
+    url = _given(url)
     with open_store(settings_for(data_dir)) as store:
         if not no_check:
             _check(url)
@@ -112,6 +127,7 @@ def update(
     """Change a destination's address or name; what is loaded already stays where it is."""
     from tidegate.control import destinations
 
+    url = None if url is None else _given(url)
     with open_store(settings_for(data_dir)) as store:
         if url is not None and not no_check:
             _check(url)
@@ -178,6 +194,15 @@ def check(
         print_json(as_json_object(checked))
     else:
         typer.echo(f"Destination {found.id} ({found.url}) can be connected to.")
+
+
+def _given(url: str) -> str:
+    """Return an address, or the one that standard input has."""
+    if url != "-":
+        return url
+    if sys.stdin.isatty():
+        return str(typer.prompt("Address", hide_input=True, err=True)).strip()
+    return sys.stdin.readline(URL_READ_MAX).strip()
 
 
 def _check(url: str) -> None:
