@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import duckdb
 import httpx
 import pytest
 
@@ -124,3 +126,35 @@ def test_bodies_held_at_a_time_are_bounded(tmp_path: Path, exercised: Exercised)
 
 def _status(client: httpx.Client, product: Product) -> int:
     return push(product, client, 1).status_code
+
+
+def test_a_load_that_finds_the_file_taken_is_made_up_for_at_once(
+    tmp_path: Path, exercised: Exercised
+) -> None:
+    """Somebody reads the warehouse's file at the wrong moment: nobody waits for the next load's time."""
+    file = tmp_path / "warehouse.duckdb"
+    hour = {"TIDEGATE_LOAD_WAIT_S": "3600"}
+    flags = ("--workers", "1", "--destination", f"duckdb:///{file}")
+    running = Product(tmp_path / "data", flags=flags, environ=hour).start()
+    try:
+        wait_until(file.exists, what="the warehouse's file")
+        with _reading(file), running.client() as client:
+            assert push(running, client, 1).status_code == 201
+            wait_until(lambda: "load failed" in running.log_path.read_text(), what="a load in vain")
+        running.wait_until_loaded()
+    finally:
+        running.close()
+    exercised("destination busy: duckdb")
+
+
+def _reading(file: Path) -> duckdb.DuckDBPyConnection:
+    """Open a warehouse's file for reading as soon as nobody writes."""
+    opened: list[duckdb.DuckDBPyConnection] = []
+
+    def is_open() -> bool:
+        with suppress(duckdb.IOException):
+            opened.append(duckdb.connect(str(file), read_only=True))
+        return bool(opened)
+
+    wait_until(is_open, what="the warehouse's file to be free")
+    return opened[0]

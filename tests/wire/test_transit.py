@@ -430,14 +430,56 @@ LOOK_ALIKE = st.fixed_dictionaries(
 @given(st.lists(LOOK_ALIKE, min_size=1, max_size=5) | LOOK_ALIKE.map(lambda record: [record] * 4))
 def test_transit_and_json_of_the_same_records_have_one_outcome(records: list[dict[str, Any]]) -> None:
     """The same records are accepted or refused alike, and read as the same batches. (W75)"""
-    outcomes: list[tuple[int, list[Batch] | Answer]] = []
-    for body, media_type in ((compact(records), TRANSIT), (json.dumps(records).encode(), JSON)):
-        try:
-            count = check_push(body, media_type, 5)
-            outcomes.append((count, read_push(body, media_type)))
-        except Refusal as refusal:
-            outcomes.append((0, refusal_answer(refusal)))
-    assert outcomes[0] == outcomes[1]
+    assert outcome(json.dumps(records).encode(), JSON) == outcome(compact(records), TRANSIT)
+
+
+def outcome(body: bytes, media_type: str) -> tuple[int, list[Batch] | Answer]:
+    """Return what becomes of a push body: a count and its batches, or the answer of its refusal."""
+    try:
+        return check_push(body, media_type, 5), read_push(body, media_type)
+    except Refusal as refusal:
+        return 0, refusal_answer(refusal)
+
+
+SOUND: dict[str, Any] = {
+    "client_id": 5,
+    "table_name": "t",
+    "sequence": 1,
+    "action": "upsert",
+    "key_names": ["id"],
+    "data": {"id": "a", "at": None, "n": 1.5},
+    "table_version": 3,
+    "bookmark_names": ["at"],
+    "time_extracted": "2020-01-01T00:00:00Z",
+}
+IN_DATA = [None, "", "x" * 1_024, "x" * 1_025, True, 2**70, [], [1], {}, {"a": 1}, "[{", "\n~x", "a^0"]
+ODD: dict[str, list[Any]] = {
+    "client_id": [6, 2**70, True, None, "5"],
+    "table_name": ["", " ", "u", None, 1],
+    "sequence": [0, -(2**63), 2**63 - 1, 2**63, -(2**63) - 1, 2**70, True, None],
+    "action": ["switch_view", "activate_version", "delete", None],
+    "key_names": [["at"], ["id", "n"], [], None, [1], ["missing"], [None], "id", [""]],
+    "table_version": [None, 2**63, 0, True, "3"],
+    "bookmark_names": [None, [], [1], "at"],
+    "time_extracted": [None, 1, "yesterday"],
+    "data": [
+        *(None, {}, [], "x", {"id": 1}, {"at": 1, "id": 2, "n": 3}),
+        *(SOUND["data"] | {name: each} for name in ("id", "at") for each in IN_DATA),
+    ],
+}
+ODD_FIELDS = [(name, value) for name, values in ODD.items() for value in values]
+
+
+@given(st.lists(st.tuples(st.sampled_from(ODD_FIELDS), st.sets(st.integers(0, 4), min_size=1)), max_size=2))
+def test_alike_records_of_which_some_are_odd_have_the_outcome_of_json(
+    odd: list[tuple[tuple[str, Any], set[int]]],
+) -> None:
+    """What is looked at in columns is accepted and refused as record by record. (W75)"""
+    records = [dict(SOUND, sequence=number) for number in range(5)]
+    for (name, value), places in odd:
+        for place in places:
+            records[place][name] = value
+    assert outcome(json.dumps(records).encode(), JSON) == outcome(compact(records), TRANSIT)
 
 
 def test_an_unknown_action_of_many_alike_records_is_refused() -> None:

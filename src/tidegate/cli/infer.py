@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tidegate.cli.choosing import chosen_warehouse
-from tidegate.cli.context import AsJson, DataDir, err_console, is_served, settings_for
+from tidegate.cli.context import AsJson, DataDir, is_served, settings_for
+from tidegate.cli.shown import say
 from tidegate.errors import InputInvalid, Refusal
 
 if TYPE_CHECKING:
@@ -194,25 +195,21 @@ def _table_object(seen: TablePreview) -> dict[str, Any]:
 
 def _show(seen: Preview, capabilities: Capabilities, rows: int, *, more: bool) -> None:
     rest = "; there are more, --rows looks at them" if more else ""
-    _say(f"\n{_count(rows, 'row')} looked at{rest}. In {capabilities.display_name} they would be:")
+    say(f"\n{_count(rows, 'row')} looked at{rest}. In {capabilities.display_name} they would be:")
     for each in seen.tables:
         keys = f", key {', '.join(each.table.key_columns)}" if each.table.key_columns else ", without a key"
-        _say(f"\n{each.table.name}: {_count(each.row_count, 'row')}{keys}")
+        say(f"\n{each.table.name}: {_count(each.row_count, 'row')}{keys}")
         width = max(len(column.name) for column in each.table.columns)
         for column in each.table.columns:
-            _say(f"  {column.name:{width}}  {column.type}{'' if column.nullable else ', not null'}")
+            say(f"  {column.name:{width}}  {column.type}{'' if column.nullable else ', not null'}")
     for warning in seen.warnings:
-        _say(warning, style="yellow")
+        say(warning, style="yellow")
     if seen.rejected:
-        _say(f"\n{_count(len(seen.rejected), 'record')} would be rejected:", style="yellow")
+        say(f"\n{_count(len(seen.rejected), 'record')} would be rejected:", style="yellow")
         reasons = Counter(str(each["reason"]) for each in seen.rejected)
         for reason, times in reasons.most_common(REASONS_MAX):
-            _say(f"  {_count(times, 'time')}: {reason}", style="yellow")
+            say(f"  {_count(times, 'time')}: {reason}", style="yellow")
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _say(text: str, *, style: str = "") -> None:
-    err_console().print(text, style=style, markup=False, highlight=False, soft_wrap=True)

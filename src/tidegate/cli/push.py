@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tidegate.cli.accounts import OnlyAccount
-from tidegate.cli.context import AsJson, DataDir, err_console, open_store, print_json, settings_for
+from tidegate.cli.context import AsJson, DataDir, open_store, print_json, settings_for
 from tidegate.cli.local_access import LocalToken, local_url
+from tidegate.cli.shown import progress, say
 from tidegate.errors import InputInvalid, PushRefused, ServerUnreachable
 
 if TYPE_CHECKING:
@@ -132,16 +133,16 @@ def _send(
 
     done = Pushed()
     try:
-        with _progress(rows) as advance:
+        with progress("records") as advance:
             for done in client.batches(table_name, rows, key_names=key_names, schema=schema):
-                advance(done)
+                advance(done.records, rows.bytes_read(), rows.size)
     except PushRefused as exc:
         where = rows.name if exc.row_index is None else rows.place(exc.row_index)
         raise PushRefused(f"{where}: {exc}", row_index=exc.row_index) from exc
     except (ServerUnreachable, InputInvalid) as exc:
         raise type(exc)(f"{exc}; {_accepted(done)}") from exc
     except KeyboardInterrupt:
-        _say(f"stopped; {_accepted(done)}, a request under way may be accepted too", style="yellow")
+        say(f"stopped; {_accepted(done)}, a request under way may be accepted too", style="yellow")
         raise typer.Exit(1) from None
     return done
 
@@ -181,42 +182,16 @@ def _schema_of(rows: RowFile, key_names: list[str]) -> Mapping[str, Any]:
     return {"type": "object", "properties": {name: {} for name in key_names} | rows.properties}
 
 
-# --- What people see -------------------------------------------------------------------------------------
-
-
-def _say(text: str, *, style: str = "") -> None:
-    err_console().print(text, style=style, markup=False, highlight=False, soft_wrap=True)
-
-
 def _say_waiting() -> Callable[[str], None]:
     """Return what tells people why nothing goes on: once for each reason, not for each attempt."""
     said: set[str] = set()
 
-    def say(why: str) -> None:
+    def once(why: str) -> None:
         if why not in said:
             said.add(why)
-            _say(f"the server cannot take the request now, trying again: {why}", style="yellow")
+            say(f"the server cannot take the request now, trying again: {why}", style="yellow")
 
-    return say
-
-
-@contextmanager
-def _progress(rows: RowFile) -> Iterator[Callable[[Pushed], None]]:
-    """Yield what is told of each accepted request; a bar shows it when standard error is a terminal."""
-    if not err_console().is_terminal:
-        yield lambda _: None
-        return
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    parts = (
-        TextColumn("{task.fields[records]:,} records"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*parts, console=err_console(), transient=True) as bar:
-        task = bar.add_task("", total=rows.size, records=0)
-        yield lambda done: bar.update(task, completed=rows.bytes_read(), records=done.records)
+    return once
 
 
 # --- Which server, and as whom -----------------------------------------------------------------------------

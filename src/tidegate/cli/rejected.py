@@ -12,7 +12,7 @@ from tidegate.cli.accounts import OnlyAccount
 from tidegate.cli.context import AsJson, DataDir, err_console, open_store, print_json, settings_for
 from tidegate.cli.local_access import LocalToken, local_url
 from tidegate.cli.rejected_rows import RejectedRow, Wanted, read_rejected
-from tidegate.cli.shown import as_json_object, print_table, when
+from tidegate.cli.shown import as_json_object, print_table, say, when
 from tidegate.errors import InputInvalid, ServerUnreachable, Unknown
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def list_(
     ]
     print_table(("id", "source", "table", "rejected", "state", "reason"), rows)
     if len(found) == limit:
-        _say("there may be more; --limit shows them", style="dim")
+        say("there may be more; --limit shows them", style="dim")
 
 
 @app.command("show", epilog="Example: `tidegate rejected show 1204.7`")
@@ -158,7 +158,7 @@ def replay(
             f"{done.replayed:,} records sent again{before}; `tidegate rejected list` shows what comes back"
         )
         for each in done.refused:
-            _say(f"{each['id']}: {each['message']}", style="red")
+            say(f"{each['id']}: {each['message']}", style="red")
     if done.refused:
         raise typer.Exit(EXIT_REFUSED)
 
@@ -262,7 +262,7 @@ class _Replaying:
                 token,
                 patience_s=120.0,
                 timeout_s=60.0,
-                on_wait=lambda why: _say(
+                on_wait=lambda why: say(
                     f"the server cannot take it now, trying again: {why}", style="yellow"
                 ),
             )
@@ -329,7 +329,3 @@ def _readable(message: str | None) -> str:
         return msgspec.json.format(message, indent=2)
     except msgspec.DecodeError:
         return message
-
-
-def _say(text: str, *, style: str = "") -> None:
-    err_console().print(text, style=style, markup=False, highlight=False, soft_wrap=True)

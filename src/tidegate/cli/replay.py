@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,12 +15,12 @@ from tidegate.cli.choosing import chosen_source, warehouse_url
 from tidegate.cli.context import (
     AsJson,
     DataDir,
-    err_console,
     look_into_journal,
     open_store,
     print_json,
     settings_for,
 )
+from tidegate.cli.shown import progress, say
 from tidegate.errors import InputInvalid, NotSetUp, TidegateError
 
 if TYPE_CHECKING:
@@ -129,14 +128,14 @@ def _run(journal: SqliteJournal, destination: Destination, what: Replay, setting
     log = open_log(log_format=settings.log_format, log_level="warning", process="replay")
     done = Replayed(upto=0, end=0)
     try:
-        with _progress() as advance:
+        with progress("rows") as advance:
             for done in replay(journal, destination, what, now_ms=now_ms, log=log):
-                advance(done)
+                advance(done.rows, done.upto, done.end)
     except TidegateError:
-        _say(f"{done.requests:,} requests were loaded before; {_go_on(what)}", style="yellow")
+        say(f"{done.requests:,} requests were loaded before; {_go_on(what)}", style="yellow")
         raise
     except KeyboardInterrupt:
-        _say(f"stopped after {done.requests:,} requests; {_go_on(what)}", style="yellow")
+        say(f"stopped after {done.requests:,} requests; {_go_on(what)}", style="yellow")
         raise typer.Exit(1) from None
     return done
 
@@ -187,34 +186,11 @@ def _tell(done: Replayed, what: Replay, where: str, *, as_json: bool) -> None:
             f" {done.rows:,} rows, {done.rejected:,} rejected records"
         )
     if done.damaged:
-        _say(f"{done.damaged:,} damaged entries of the journal were passed over", style="yellow")
+        say(f"{done.damaged:,} damaged entries of the journal were passed over", style="yellow")
     for each in done.held:
-        _say(
+        say(
             f"table {each.table_name} was not loaded from position {each.after} on: {each.reason}",
             style="red",
         )
     if done.held:
         raise typer.Exit(EXIT_HELD)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[Replayed], None]]:
-    """Yield what is told of each load; a bar shows it when standard error is a terminal."""
-    if not err_console().is_terminal:
-        yield lambda _: None
-        return
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    parts = (
-        TextColumn("{task.fields[rows]:,} rows"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*parts, console=err_console(), transient=True) as bar:
-        task = bar.add_task("", total=None, rows=0)
-        yield lambda done: bar.update(task, total=done.end, completed=done.upto, rows=done.rows)
-
-
-def _say(text: str, *, style: str = "") -> None:
-    err_console().print(text, style=style, markup=False, highlight=False, soft_wrap=True)

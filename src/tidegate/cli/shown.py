@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tidegate.cli.context import console
+from tidegate.cli.context import console, err_console
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -64,6 +65,34 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
     if not screen.is_terminal:
         screen.width = PIPE_CHARS
     screen.print(table)
+
+
+@contextmanager
+def progress(unit: str) -> Iterator[Callable[[int, float, float | None], None]]:
+    """
+    Yield what is told of long work: how many of a unit are done, how far that is, and how far it goes.
+
+    A bar shows it to people, where standard error is a terminal.
+    """
+    if not err_console().is_terminal:
+        yield lambda *_: None
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    parts = (
+        TextColumn("{task.fields[count]:,} " + unit),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*parts, console=err_console(), transient=True) as bar:
+        task = bar.add_task("", total=None, count=0)
+        yield lambda count, far, whole: bar.update(task, total=whole, completed=far, count=count)
+
+
+def say(text: str, *, style: str = "") -> None:
+    """Tell people something on standard error, as it is."""
+    err_console().print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _utc_text(at: datetime) -> str:

@@ -374,9 +374,10 @@ class Lane:
             self._log.warning("the failure could not be noted", error=str(unnoted))
 
     def lose_track(self) -> None:
-        """Be sure of nothing any more: ask the destination before the next load."""
+        """Be sure of nothing any more: ask the destination before the next load, which is due at once."""
         self._position = None
         self._held_since = None
+        self._read_at = float("-inf")
 
     def _retry_wait_s(self, exc: Exception, attempt: int) -> float:
         # Whoever reads a warehouse file mostly lets go of it within milliseconds; a failure lasts longer.

@@ -8,7 +8,7 @@ The short way decodes into `PushRecord` and looks at columns; whatever it does n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -30,7 +30,7 @@ from tidegate.wire.content import TRANSIT
 from tidegate.wire.decode import decode_as, decode_doubles, text_of
 from tidegate.wire.pieces import PIECE_BYTES, first_with_too_many_points, hold_weight, pieces
 from tidegate.wire.push_rules import PushRecord, keys_hold
-from tidegate.wire.transit_records import transit_records, transit_values
+from tidegate.wire.transit_records import check_transit, transit_records, transit_values
 
 
 class _CutRecord(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -60,13 +60,20 @@ def check_push(body: bytes, media_type: str, client_id: int) -> int:
     Shape: `client_id` is the account's id of the access token. Errors: MalformedBody, ArrayExpected,
     RecordCountOutOfBounds, ClientIdMissing, ClientMismatch, RecordsRefused.
     """
-    if media_type != TRANSIT and len(body) > PIECE_BYTES:
-        count = _in_pieces(text_of(body), client_id)
-        if count is not None:
-            return count
-        hold_weight(body)
-    records = _short_way(body, media_type)
-    if records is None or {record.client_id for record in records} != {client_id}:
+    records: list[PushRecord] | None
+    if media_type == TRANSIT:
+        looked_at = check_transit(body, client_id)
+        if isinstance(looked_at, int):
+            return looked_at
+        records = looked_at
+    else:
+        if len(body) > PIECE_BYTES:
+            count = _in_pieces(text_of(body), client_id)
+            if count is not None:
+                return count
+            hold_weight(body)
+        records = decode_as(_RECORDS, text_of(body))
+    if not _are_sound(records, body) or {record.client_id for record in records} != {client_id}:
         records = push_rules.read_records(_values(body, media_type), client_id)
     return len(records)
 
@@ -106,7 +113,7 @@ def read_push(body: bytes, media_type: str) -> list[Batch]:
     batch begins where `key_names`, `table_version` or `bookmark_names` change, and after an activation.
     Errors: a Refusal when the body was never accepted.
     """
-    records = _decoded(body, media_type)
+    records = transit_records(body) if media_type == TRANSIT else decode_as(_RECORDS, text_of(body))
     if records is None or not all(_holds(record, record.data) for record in records):
         records = push_rules.read_records(_values(body, media_type), None)
     return _batches(records)
@@ -116,21 +123,14 @@ def _values(body: bytes, media_type: str) -> Any:
     return transit_values(body) if media_type == TRANSIT else decode_doubles(text_of(body))
 
 
-def _decoded(body: bytes, media_type: str) -> list[PushRecord] | None:
-    """Decode the short way; None when that does not do. Errors: MalformedBody, of Transit."""
-    return transit_records(body) if media_type == TRANSIT else decode_as(_RECORDS, text_of(body))
-
-
-def _short_way(body: bytes, media_type: str) -> list[PushRecord] | None:
-    """Return the records when they keep every rule but those about `client_id`; None when unsure."""
-    records = _decoded(body, media_type)
-    if (
-        records is None
-        or not 1 <= len(records) <= RECORDS_MAX
-        or not all(_holds(record, record.data) for record in records)
-    ):
-        return None
-    return records if _data_holds(body, records) else None
+def _are_sound(records: list[PushRecord] | None, body: bytes) -> TypeGuard[list[PushRecord]]:
+    """Tell whether records surely keep every rule but those about `client_id`."""
+    return (
+        records is not None
+        and 1 <= len(records) <= RECORDS_MAX
+        and all(_holds(record, record.data) for record in records)
+        and _data_holds(body, records)
+    )
 
 
 def _data_holds(text: bytes, records: Sequence[PushRecord]) -> bool:

@@ -59,14 +59,14 @@ class PushRecord(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 _FIELDS = PushRecord.__struct_fields__
 _ACTIVATIONS = ("switch_view", "activate_version")
-_KEY_KINDS = frozenset((str, int, float, bool, Decimal, datetime))
+KEY_KINDS = frozenset((str, int, float, bool, Decimal, datetime))
 
 
 def keys_hold(key_names: Sequence[str], data: Mapping[str, Any]) -> bool:
     """Tell whether every key is in `data`, is a scalar, and is not too long."""
     for name in key_names:
         value = data.get(name)
-        if type(value) not in _KEY_KINDS or (type(value) is str and len(value) > KEY_CHARS_MAX):
+        if type(value) not in KEY_KINDS or (type(value) is str and len(value) > KEY_CHARS_MAX):
             return False
     return True
 

@@ -8,9 +8,9 @@ both forms, since every element tells which it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, product
 from operator import itemgetter
 from typing import Any
 
@@ -41,20 +41,43 @@ _FIRST = itemgetter(slice(0, 1))
 _FIRST_TWO = itemgetter(slice(0, 2))
 _MAP = "^ "
 _MARKS = frozenset("~^`")
-_CODE_FIRST = ord("0")
-_CODE_BASE = 44
+ReadAlike = Callable[[str, Sequence[str]], list[Any]]
+_DIGITS = [chr(ord("0") + digit) for digit in range(44)]
+_PAIRS = map("".join, product(_DIGITS, repeat=2))
+_CODES = {f"^{digits}": index for index, digits in [*enumerate(_DIGITS), *enumerate(_PAIRS)]}
+"""Cache codes, of one digit or two -> the entries they refer to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Two or more maps with the same names, by column: `columns[i]` has the values of `names[i]`."""
+    """
+    Two or more maps with the same names, by column: `columns[i]` has the values of `names[i]`.
+
+    A column of maps that are alike is one of these too.
+    """
 
     names: list[str]
-    columns: Sequence[Sequence[Any]]
+    columns: Sequence[Sequence[Any] | Alike]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the maps."""
-        return [dict(zip(self.names, row)) for row in zip(*self.columns)]  # noqa: B905 - quicker unchecked
+        columns = map(values_of, self.columns)
+        return [dict(zip(self.names, row)) for row in zip(*columns)]  # noqa: B905 - quicker unchecked
+
+    def behind(self, head: Any) -> Alike | list[Any]:
+        """Return the maps with one more ahead of them, by column if that one is like them."""
+        if type(head) is not dict or list(head) != self.names:
+            return [head, *self.rows()]
+        columns = [
+            column.behind(first) if isinstance(column, Alike) else [first, *column]
+            for first, column in zip(head.values(), self.columns, strict=True)
+        ]
+        return Alike(self.names, columns)
+
+
+def values_of(column: Sequence[Any] | Alike) -> Sequence[Any]:
+    """Return a column's values, one for each map."""
+    return column.rows() if isinstance(column, Alike) else column
 
 
 def decode_transit(body: bytes) -> Any:
@@ -67,13 +90,17 @@ def decode_transit(body: bytes) -> Any:
     return read.rows() if isinstance(read, Alike) else read
 
 
-def decode_columns(body: bytes) -> Any:
-    """Decode a Transit body as above, but to `Alike` when it is an array of maps that are plainly alike."""
+def decode_columns(body: bytes, read_alike: ReadAlike = alike_scalars) -> Any:
+    """
+    Decode a Transit body as above, but to `Alike` when it is an array of maps that are plainly alike.
+
+    Shape: `read_alike` reads many typed scalars that begin alike.
+    """
     text = text_of(body)
     hold_containers(text)
     values = decode_doubles(text)
     try:
-        return _Reader(_EXPANSION_MAX * len(text)).root(values)
+        return _Reader(_EXPANSION_MAX * len(text), read_alike).root(values)
     except RecursionError:
         raise MalformedBody("nested too deeply") from None
 
@@ -86,9 +113,10 @@ class _Reader:
     short to be cached, because such keys change nothing in the cache, until the cache is emptied.
     """
 
-    __slots__ = ("_cache", "_chars_left", "_emptied", "_shapes")
+    __slots__ = ("_cache", "_chars_left", "_emptied", "_read_alike", "_shapes")
 
-    def __init__(self, expansion_max: int) -> None:
+    def __init__(self, expansion_max: int, read_alike: ReadAlike) -> None:
+        self._read_alike = read_alike
         self._cache: list[str] = []
         self._shapes: dict[tuple[Any, ...], list[str]] = {}
         self._chars_left = expansion_max
@@ -113,10 +141,7 @@ class _Reader:
         rest = self._alike(values[1:], 1)
         if rest is None:
             return [head, *(self.value(each, 1) for each in values[1:])]
-        if type(head) is not dict or list(head) != rest.names:
-            return [head, *rest.rows()]
-        columns = [[first, *column] for first, column in zip(head.values(), rest.columns, strict=True)]
-        return Alike(rest.names, columns)
+        return rest.behind(head)
 
     # --- Strings -------------------------------------------------------------------------------------------
 
@@ -155,10 +180,9 @@ class _Reader:
 
     def _referred(self, code: str) -> str:
         """Return the string a cache code stands for."""
-        digits = [ord(char) - _CODE_FIRST for char in code[1:]]
-        if len(digits) not in {1, 2} or not all(0 <= digit < _CODE_BASE for digit in digits):
+        index = _CODES.get(code)
+        if index is None:
             raise MalformedBody(f"{code[:10]!r} is no cache code")
-        index = digits[0] if len(digits) == 1 else digits[0] * _CODE_BASE + digits[1]
         if index >= len(self._cache):
             raise MalformedBody(f"cache code {code!r} refers to nothing")
         return self._cache[index]
@@ -180,7 +204,7 @@ class _Reader:
                     raise MalformedBody(f"tag {tag[:50]!r} has {len(node) - 1} values instead of one")
                 return tagged(tag, self.value(node[1], level))
         plain = self._column(node, level) if len(node) >= _PLAIN_MIN else None
-        return [self.value(each, level) for each in node] if plain is None else list(plain)
+        return [self.value(each, level) for each in node] if plain is None else list(values_of(plain))
 
     def _tag(self, first: str) -> str | None:
         """Return the tag that a first element is; None when it is none, and then it is not yet read."""
@@ -273,39 +297,48 @@ class _Reader:
         read = [column for column in values if column is not None]
         return Alike(names, read) if len(read) == len(values) else None
 
-    def _column(self, column: Sequence[Any], level: int) -> Sequence[Any] | None:
+    def _column(self, column: Sequence[Any], level: int) -> Sequence[Any] | Alike | None:
         """Read the values of one field in many maps; None when one of them is not plain."""
         kinds = set(map(type, column))
         if kinds == _LIST:
             alike = self._alike(column, level)
-            return alike.rows() if alike is not None else _plain_lists(column)
+            return _plain_lists(column) if alike is None else alike
         if list in kinds or dict in kinds:
             return None
         if str not in kinds:
             return column
-        return _scalars(column, column if len(kinds) == 1 else [each for each in column if type(each) is str])
+        return self._scalars(
+            column, column if len(kinds) == 1 else [each for each in column if type(each) is str]
+        )
 
-
-def _scalars(column: Sequence[Any], texts: Sequence[str]) -> Sequence[Any] | None:
-    """Read scalars, `texts` among them; None when one refers to the cache, or would be cached."""
-    if _MARKS.isdisjoint(map(_FIRST, texts)):
-        return column
-    starts = set(map(_FIRST_TWO, texts))
-    if any(start[:1] in _MARKS and start not in _UNCACHED for start in starts):
-        return None
-    if len(starts) == 1 and len(texts) == len(column) and starts <= SCALARS.keys():
-        return alike_scalars(starts.pop(), [each[2:] for each in texts])
-    return [scalar(each) if type(each) is str else each for each in column]
+    def _scalars(self, column: Sequence[Any], texts: Sequence[str]) -> Sequence[Any] | None:
+        """Read scalars, `texts` among them; None when one refers to the cache, or would be cached."""
+        if _are_unmarked(texts):
+            return column
+        starts = set(map(_FIRST_TWO, texts))
+        if any(start[:1] in _MARKS and start not in _UNCACHED for start in starts):
+            return None
+        if len(starts) == 1 and len(texts) == len(column) and starts <= SCALARS.keys():
+            return self._read_alike(starts.pop(), [each[2:] for each in texts])
+        return [scalar(each) if type(each) is str else each for each in column]
 
 
 def _plain_lists(column: Sequence[list[Any]]) -> Sequence[list[Any]] | None:
     """Return lists as they are when nothing in them has to be read."""
-    inner = list(chain.from_iterable(column))
+    inner = column[0] if column.count(column[0]) == len(column) else list(chain.from_iterable(column))
     kinds = set(map(type, inner))
     if list in kinds or dict in kinds:
         return None
     texts = [each for each in inner if type(each) is str]
-    return column if _MARKS.isdisjoint(map(_FIRST, texts)) else None
+    return column if _are_unmarked(texts) else None
+
+
+def _are_unmarked(texts: Sequence[str]) -> bool:
+    """Tell whether no text has a mark in front: one look at all together, at each where that is unsure."""
+    joined = "\n".join(("", *texts))
+    if "\n~" not in joined and "\n^" not in joined and "\n`" not in joined:
+        return True
+    return _MARKS.isdisjoint(map(_FIRST, texts))
 
 
 def _is_constant(column: Sequence[Any]) -> bool:
