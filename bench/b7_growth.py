@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,9 +13,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from bench.figures import Budget, at_most_times, not_measured
+from bench.figures import Budget, at_most_times, compared, not_measured
 from bench.plan import Plan, in_turn
-from bench.postgres import CONDITIONS, Database, postgres
+from bench.postgres import CACHING, CONDITIONS, DEFAULTS, Database, postgres
 from bench.programs import Failed
 from tidegate.destinations import connect
 from tidegate.destinations.base import Destination
@@ -67,7 +67,8 @@ class Growing:
 
 def measure(plan: Plan) -> list[Budget]:
     """Fill two tables with SQL, then upsert into both in turn."""
-    return [_budget(plan, "DuckDB", 12), _budget(plan, "PostgreSQL", 3)]
+    lines = [_budget(plan, "DuckDB", 12), _budget(plan, "PostgreSQL", 3)]
+    return lines if plan.quick else [*lines, _uncached(plan)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def _budget(plan: Plan, name: str, most: float) -> Budget:
         return not_measured(id_, what, f"<= {most:g}x", str(exc))
     conditions = "the product's destination alone, rows already in Arrow, commit included"
     if name == "PostgreSQL":
-        conditions += f"; {CONDITIONS}"
+        conditions += f"; {CONDITIONS}, but shared_buffers = 2 GB"
     if plan.quick:
         conditions += f"; QUICK: the large table has {large:,} rows, the budget speaks of {LARGE:,}"
     return at_most_times(
@@ -104,6 +105,18 @@ def _budget(plan: Plan, name: str, most: float) -> Budget:
         rows=large,
         conditions=conditions,
     )
+
+
+def _uncached(plan: Plan) -> Budget:
+    """Return what becomes of it where PostgreSQL's cache is smaller than the index; it has no budget."""
+    id_, what = f"{ID}.128MB", f"{WHAT} of {LARGE:,} rows, PostgreSQL, shared_buffers = 128 MB"
+    try:
+        with _postgresql(DEFAULTS) as warehouse:
+            times = upsert_ms(plan, warehouse, (SMALL, LARGE))
+    except Failed as exc:
+        return not_measured(id_, what, "", str(exc))
+    against = f"the same of {SMALL:,} rows"
+    return compared(id_, what, "ms", times[LARGE], times[SMALL], against=against, conditions=CONDITIONS)
 
 
 def upsert_ms(plan: Plan, warehouse: Warehouse, sizes: Sequence[int]) -> dict[int, list[float]]:
@@ -145,8 +158,8 @@ def _duckdb(path: Path) -> Iterator[Warehouse]:
 
 
 @contextmanager
-def _postgresql() -> Iterator[Warehouse]:
-    with postgres() as server:
+def _postgresql(settings: Mapping[str, str] = CACHING) -> Iterator[Warehouse]:
+    with postgres(settings) as server:
         database = Database(server)
 
         def run(statement: str) -> None:
