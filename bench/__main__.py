@@ -1,5 +1,5 @@
 """
-The command: `python -m bench [run] [--only B1,B2] [--json]`, and `chart` and `page` of a run's results.
+The command: `python -m bench [run] [--only B1,B2] [--json]`; `chart` and `page` of a run's results; `flame`.
 
 QUICK=1 in the environment makes a short run, ONLY=B1,growth is the same as `--only`.
 """
@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, cast
@@ -33,16 +34,19 @@ from bench import (
 )
 from bench.chart import chart
 from bench.figures import Budget, not_measured
+from bench.flame import flame
 from bench.machine import machine
 from bench.page import page
 from bench.peers.install import NotInstalled, Peer, installed
 from bench.plan import Plan
 from bench.programs import Failed
-from bench.report import as_json, as_text
+from bench.report import as_json, as_text, machine_line
+from bench.sampling import WATCHES, Sampler
 
 REPOSITORY = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-CHART = REPOSITORY / "docs" / "images" / "budgets.svg"
+IMAGES = REPOSITORY / "docs" / "images"
+CHART = IMAGES / "budgets.svg"
 PAGE = REPOSITORY / "docs" / "explanation" / "performance.md"
 
 
@@ -94,13 +98,32 @@ def main() -> int:
         other.add_argument(
             "--out", type=Path, default=CHART if name == "chart" else PAGE, help="file to write"
         )
+    drawn = commands.add_parser("flame", help="draw where a process spends its time; takes half a minute")
+    drawn.add_argument("process", choices=list(WATCHES), help="which one")
+    drawn.add_argument("--out", type=Path, help=f"file to write [{IMAGES.name}/flame-PROCESS.svg]")
     arguments = sys.argv[1:]
     if not arguments or arguments[0].startswith("--"):
         arguments = ["run", *arguments]
     given = parser.parse_args(arguments)
     if given.command == "run":
         return _run(parser, given.only, as_object=given.json)
+    if given.command == "flame":
+        return _flame(given.process, given.out or IMAGES / f"flame-{given.process}.svg")
     return _shown(given.command, given.results, given.out)
+
+
+def _flame(process: str, out: Path) -> int:
+    """Watch a process at work, and draw what was seen."""
+    with _scratch() as folder:
+        try:
+            watched = WATCHES[process](Sampler(folder, folder.parent))
+        except (Failed, NotInstalled) as exc:
+            print(f"bench: nothing could be drawn: {exc}", file=sys.stderr)
+            return 1
+        about = machine_line(machine(folder))
+    out.write_text(flame(watched.what, about, watched.stacks), encoding="utf-8")
+    print(f"written: {out}")
+    return 0
 
 
 def _shown(command: str, results: Path, out: Path) -> int:
@@ -123,21 +146,30 @@ def _run(parser: argparse.ArgumentParser, only: str, *, as_object: bool) -> int:
     if unknown := set(chosen) - set(known):
         parser.error(f"there is no {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     quick = os.environ.get("QUICK", "") not in {"", "0"}
-    cache = REPOSITORY / ".cache" / "bench"
-    cache.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     modules = [known[each] for each in chosen]
-    with tempfile.TemporaryDirectory(prefix="run-", dir=cache) as folder:
-        about = machine(Path(folder))
+    with _scratch() as folder:
+        about = machine(folder)
         began = time.monotonic()
-        peers = {peer: _installed(peer, cache) for each in modules for peer in getattr(each, "PEERS", ())}
+        peers = {
+            peer: _installed(peer, folder.parent) for each in modules for peer in getattr(each, "PEERS", ())
+        }
         installed_s = time.monotonic() - began
-        plan = Plan(quick=quick, folder=Path(folder), peers=peers)
+        plan = Plan(quick=quick, folder=folder, peers=peers)
         lines = [line for each in modules for line in _measured(each, plan)]
         result = as_json(about, lines, plan, installed_s)
     kept = _keep(result)
     print(json.dumps(result, indent=2) if as_object else f"{as_text(result)}\n\nkept in {kept}")
     return 0 if all(each.measured for each in lines) else 1
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """Yield a folder on the disk that is measured, in the one that environments are kept in."""
+    cache = REPOSITORY / ".cache" / "bench"
+    cache.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=cache) as folder:
+        yield Path(folder)
 
 
 def _installed(peer: Peer, cache: Path) -> Path | NotInstalled:

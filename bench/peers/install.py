@@ -1,4 +1,4 @@
-"""Makes a virtual environment for each peer, at pinned versions, with pip as it is configured here."""
+"""Makes virtual environments for peers and tools, at pinned versions, with pip as it is configured here."""
 
 from __future__ import annotations
 
@@ -17,19 +17,25 @@ class NotInstalled(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Peer:
-    """One other product: what to install in environment `name`, the script that drives it, and how."""
+class Environment:
+    """What to install in the environment `name`; the first requirement is what it is for."""
 
     name: str
-    short: str
     requirements: tuple[str, ...]
-    script: Path
-    how: str
 
     @property
     def title(self) -> str:
         """Name and version, for people."""
         return re.sub(r"\[.*\]", "", self.requirements[0]).replace("==", " ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer(Environment):
+    """One other product, the script that drives it, and how."""
+
+    short: str
+    script: Path
+    how: str
 
 
 HERE = Path(__file__).parent
@@ -65,17 +71,19 @@ TARGET_POSTGRES = Peer(
 )
 
 
-def installed(peer: Peer, cache: Path) -> Path:
-    """Return the Python of the peer's environment, made on first use. Errors: NotInstalled."""
-    folder = cache / peer.name
-    stamp, wanted = folder / ".installed", "\n".join(peer.requirements)
+def installed(wished: Environment, cache: Path) -> Path:
+    """Return the Python of an environment, made on first use. Errors: NotInstalled."""
+    folder = cache / wished.name
+    stamp, wanted = folder / ".installed", "\n".join(wished.requirements)
     python = folder / "bin" / "python"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return python
     shutil.rmtree(folder, ignore_errors=True)
-    print(f"bench: installing {peer.title} into its own environment", file=sys.stderr, flush=True)
+    print(f"bench: installing {wished.title} into its own environment", file=sys.stderr, flush=True)
     _run([sys.executable, "-m", "venv", str(folder)])
-    _run([str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *peer.requirements])
+    _run(
+        [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *wished.requirements]
+    )
     stamp.write_text(wanted, encoding="utf-8")
     return python
 
