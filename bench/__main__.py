@@ -91,10 +91,11 @@ def main() -> int:
     run.add_argument("--json", action="store_true", help="print JSON instead of a table")
     for name, about in (
         ("chart", f"draw a run into {CHART.name}"),
-        ("page", f"write a run into {PAGE.name}"),
+        ("page", f"write a run, and how those after it ended, into {PAGE.name}"),
     ):
         other = commands.add_parser(name, help=about)
-        other.add_argument("results", type=Path, help="a run's file in bench/results")
+        several = "+" if name == "page" else 1
+        other.add_argument("results", type=Path, nargs=several, help="a run's file in bench/results")
         other.add_argument(
             "--out", type=Path, default=CHART if name == "chart" else PAGE, help="file to write"
         )
@@ -126,13 +127,13 @@ def _flame(process: str, out: Path) -> int:
     return 0
 
 
-def _shown(command: str, results: Path, out: Path) -> int:
-    """Draw a run, or write it into the page."""
+def _shown(command: str, results: Sequence[Path], out: Path) -> int:
+    """Draw a run, or write it and those after it into the page."""
     try:
-        result = json.loads(results.read_text(encoding="utf-8"))
-        text = chart(result) if command == "chart" else page(out.read_text(encoding="utf-8"), result)
+        runs = [json.loads(each.read_text(encoding="utf-8")) for each in results]
+        text = chart(runs[0]) if command == "chart" else page(out.read_text(encoding="utf-8"), *runs)
     except (OSError, ValueError, KeyError, Failed) as exc:
-        print(f"bench: {results} cannot be used: {exc}", file=sys.stderr)
+        print(f"bench: {', '.join(map(str, results))} cannot be used: {exc}", file=sys.stderr)
         return 2
     out.write_text(text, encoding="utf-8")
     print(f"written: {out}")

@@ -6,10 +6,10 @@ import xml.etree.ElementTree as ET
 
 from bench.flame import EDGE, WIDTH, flame
 
-STACKS = """thread (12): MainThread;main (tidegate/cli/p.py:2);run (uvicorn/server.py:8);a <b> (tidegate/x.py:7) 60
-thread (12): MainThread;main (tidegate/cli/processes.py:219);a <b> (tidegate/x.py:9);c (zlib/z.py:1) 39
+STACKS = """thread (1): MainThread;up (uvicorn/server.py:8);a <b> (tidegate/x.py:7) 60
+thread (1): MainThread;main (tidegate/cli/processes.py:219);a <b> (tidegate/x.py:9);c (zlib/z.py:1) 39
 thread (13): journal_0;run (threading.py:3);d (tidegate/y.py:1) 300
-thread (12): MainThread;e (asyncio/e.py:5) 1
+thread (1): MainThread;e (asyncio/e.py:5) 1
 """
 SVG = "{http://www.w3.org/2000/svg}"
 

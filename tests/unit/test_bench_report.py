@@ -97,6 +97,16 @@ def test_the_page_gets_the_figures_and_keeps_its_words() -> None:
     assert once == page(once, result(LINES))
 
 
+def test_the_page_says_how_each_run_ended() -> None:
+    """Of later runs there are the verdicts alone, beside that of the first."""
+    later = [at_least("B1", "accept", "records/s", 0.5, [10, 20, 30], [100, 100, 100]), LINES[1]]
+    lines = page(f"{BEGIN}\n{END}", result(LINES), result(later)).splitlines()
+    assert "| id | budget | run 1 | run 2 |" in lines
+    assert "| B1 | >= 0.5x | 0.66x, met | 0.20x, missed |" in lines
+    assert "| B5 | <= 2 s | 3.50 s, missed | 3.50 s, missed |" in lines
+    assert "| B7 | <= 12x | not measured | not measured |" in lines
+
+
 def test_a_quick_run_is_no_page() -> None:
     """Its sizes are not those of the budgets."""
     with pytest.raises(Failed, match="quick"):
