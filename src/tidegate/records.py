@@ -13,13 +13,85 @@ Imports nothing of ours. Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, overload
 
 Record = dict[str, Any]
 """The `data` object of one message."""
+
+
+class UnreadRecords(Sequence[Record]):
+    """
+    Records that are text until somebody looks at one of them; then all are read, once.
+
+    Shape: `texts` are JSON objects (of joined records the first piece's), `read` reads any number of them.
+    `columns`: an Arrow table that has the same values, and at which of its rows they begin; None where nobody
+    made one.
+    """
+
+    __slots__ = ("_count", "_pieces", "_read", "_records", "columns", "texts")
+
+    def __init__(
+        self,
+        texts: Sequence[Any],
+        read: Callable[[Sequence[Any]], list[Record]],
+        pieces: Sequence[UnreadRecords] = (),
+    ) -> None:
+        self.texts = texts
+        self.columns: tuple[Any, int] | None = None
+        self._read = read
+        self._pieces = pieces
+        self._count = sum(map(len, pieces)) if pieces else len(texts)
+        self._records: list[Record] | None = None
+
+    @classmethod
+    def joined(cls, pieces: Sequence[UnreadRecords]) -> UnreadRecords:
+        """Put records after one another, some at least. Those read are the pieces' own."""
+        first, end = pieces[0], 0
+        joined = cls(first.texts, first._read, pieces)  # noqa: SLF001 - of the same class
+        for piece in pieces:
+            if piece.columns is None:
+                return joined
+            table, begin = piece.columns
+            if joined.columns is None:
+                joined.columns, end = (table, begin), begin
+            if table is not joined.columns[0] or begin != end:
+                joined.columns = None
+                return joined
+            end += len(piece)
+        return joined
+
+    def records(self) -> list[Record]:
+        """Return the records, the same ones each time. Errors: those of `read`."""
+        if self._records is None and self._pieces:
+            self._records = [record for piece in self._pieces for record in piece.records()]
+        elif self._records is None:
+            self._records = self._read(self.texts)
+        return self._records
+
+    def first(self) -> Record:
+        """Return a record like the first one, without reading the others."""
+        return self._read(self.texts[:1])[0]
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.records())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self.records() == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as of a list
+
+    @overload
+    def __getitem__(self, place: int) -> Record: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Record]: ...
+    def __getitem__(self, place: int | slice) -> Record | list[Record]:
+        return self.records()[place]
 
 
 class Endpoint(StrEnum):

@@ -48,7 +48,7 @@ def write_part(db: duckdb.DuckDBPyConnection, part: Part) -> int:
 def _not_older(db: duckdb.DuckDBPyConnection, table: Table, rows: pa.Table) -> pa.Array | None:
     """Return the numbers of the rows that no stored row is newer than; None when those are all."""
     keys = table.key_columns
-    numbers = pa.array(range(rows.num_rows), pa.int64())
+    numbers = pa.arange(0, rows.num_rows)
     with _registered(db, rows.select([*keys, SEQUENCE]).append_column(_ROW, numbers)) as view:
         newer = db.execute(
             f"select incoming.{_ROW} from {_sql(table)} as stored join {view} as incoming"  # noqa: S608 - quoted

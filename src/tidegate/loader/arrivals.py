@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tidegate.errors import MalformedBody, Refusal
-from tidegate.records import Batch, Endpoint, Entry, Request
+from tidegate.loader.columns import may_have_columns, read_columns
+from tidegate.records import Batch, Endpoint, Entry, Request, UnreadRecords
 from tidegate.tables.capabilities import Capabilities
 from tidegate.tables.naming import identity, name_table
 from tidegate.tables.prepare import Arrival
-from tidegate.wire.batch import read_batch
+from tidegate.wire.batch import read_batch, read_batch_later
 from tidegate.wire.push import read_push
 
 if TYPE_CHECKING:
@@ -21,11 +22,27 @@ Arrivals = Mapping[int, Sequence[Arrival]]
 """Source id -> its batches, in the order they were accepted."""
 
 
-def read_request(request: Request) -> Sequence[Batch]:
-    """Read an accepted body again, now for its records. Errors: Refusal if it was never accepted."""
-    if request.endpoint is Endpoint.BATCH:
+OPENING_BYTES = 64
+"""Bodies that begin alike mostly have one schema."""
+
+_NestedOpenings = set[bytes]
+
+
+def _read_request(request: Request, nested: _NestedOpenings) -> Sequence[Batch]:
+    """
+    Read an accepted body again, now for its records; those that may be read in columns stay text.
+
+    Shape: `nested` has how bodies began whose records may not. Errors: Refusal if it was never accepted.
+    """
+    if request.endpoint is not Endpoint.BATCH:
+        return read_push(request.body, request.content_type)
+    opening = request.body[:OPENING_BYTES]
+    if opening in nested:
         return read_batch(request.body)
-    return read_push(request.body, request.content_type)
+    batches = read_batch_later(request.body)
+    if batches[0].schema is not None and not may_have_columns(batches[0].schema):
+        nested.add(opening)
+    return batches
 
 
 def read_entries(entries: Sequence[Entry], source_ids: frozenset[int], log: Log) -> Arrivals:
@@ -36,15 +53,15 @@ def read_entries(entries: Sequence[Entry], source_ids: frozenset[int], log: Log)
     over; the journal keeps it for its retention.
     """
     arrivals: dict[int, list[Arrival]] = defaultdict(list)
+    nested: _NestedOpenings = set()
     for entry in entries:
         request = entry.request
         if request.source_id not in source_ids:
             continue
         try:
-            batches = read_request(request)
+            batches = _read_request(request, nested)
         except (MalformedBody, Refusal) as exc:
-            about = {"position": entry.position, "request_id": request.request_id}
-            log.error("entry cannot be read", **about, reason=str(exc))
+            _tell_unreadable(log, entry.position, request.request_id, exc)
             continue
         arrivals[request.source_id] += [
             Arrival(
@@ -55,7 +72,27 @@ def read_entries(entries: Sequence[Entry], source_ids: frozenset[int], log: Log)
             )
             for batch in batches
         ]
-    return arrivals
+    return {source_id: _read_all(each, log) for source_id, each in arrivals.items()}
+
+
+def _read_all(arrivals: Sequence[Arrival], log: Log) -> Sequence[Arrival]:
+    """Read the records of a source's arrivals, in columns where that can be."""
+    read_columns(each.batch for each in arrivals)
+    read: list[Arrival] = []
+    for arrival in arrivals:
+        data = arrival.batch.data
+        try:
+            if isinstance(data, UnreadRecords) and data.columns is None:
+                data.records()
+        except (MalformedBody, Refusal) as exc:
+            _tell_unreadable(log, arrival.position, arrival.request_id, exc)
+        else:
+            read.append(arrival)
+    return read
+
+
+def _tell_unreadable(log: Log, position: int, request_id: str, exc: Exception) -> None:
+    log.error("entry cannot be read", position=position, request_id=request_id, reason=str(exc))
 
 
 def table_identity(table_name: str, capabilities: Capabilities) -> str:

@@ -21,7 +21,7 @@ def newest_rows(keys: Sequence[pa.Array], sequences: pa.Array) -> pa.Array | Non
     order = _by_age(sequences)
     names = [f"key{number}" for number in range(len(keys))]
     columns = [_comparable(key if order is None else key.take(order)) for key in keys]
-    ages = pa.array(range(count), pa.int64())
+    ages = pa.arange(0, count)
     table = pa.table([*columns, ages], [*names, "age"])
     newest = table.group_by(names, use_threads=False).aggregate([("age", "max")])["age_max"]
     if len(newest) == count:
@@ -34,7 +34,7 @@ def _by_age(sequences: pa.Array) -> pa.Array | None:
     """Return row numbers, oldest version first; None when the rows stand in that order already."""
     if pc.all(pc.less_equal(sequences[:-1], sequences[1:])).as_py() is not False:
         return None
-    rows = pa.table([sequences, pa.array(range(len(sequences)), pa.int64())], ["sequence", "row"])
+    rows = pa.table([sequences, pa.arange(0, len(sequences))], ["sequence", "row"])
     order = pc.sort_indices(rows, sort_keys=[("sequence", "ascending"), ("row", "ascending")])
     return order.cast(pa.int64())
 

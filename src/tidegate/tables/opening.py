@@ -15,7 +15,7 @@ from itertools import chain, compress, repeat
 from types import NoneType
 from typing import Any
 
-from tidegate.records import Record
+from tidegate.records import Record, UnreadRecords
 from tidegate.tables.branches import element_schema, schema_at
 from tidegate.tables.rows import Schema
 from tidegate.tables.scalars import Scalars, Values, joined
@@ -63,6 +63,11 @@ def open_records(data: Sequence[Record], fields_max: int, *, piece_rows: int = P
     Take records apart. Shape: as many values at each path as records; None when there are more paths than
     `fields_max`, since each costs a value for every record.
     """
+    if isinstance(data, UnreadRecords):
+        opened = _of_columns(data, fields_max)
+        if opened is not None:
+            return opened
+        data = data.records()
     if len(data) <= piece_rows:
         return _opened(data, fields_max)
     pieces: list[Opened] = []
@@ -75,6 +80,25 @@ def open_records(data: Sequence[Record], fields_max: int, *, piece_rows: int = P
     paths = _in_order(pieces)
     # Fields that are scalars here and arrays there count twice, so near the bound all are counted together.
     return _put_together(paths, pieces, counts) if len(paths) * 2 <= fields_max else _opened(data, fields_max)
+
+
+def _of_columns(data: UnreadRecords, fields_max: int) -> Opened | None:
+    """
+    Take records apart whose columns were made already; None where that could give something else.
+
+    The first record has the fields in their order. One that it lacks may come anywhere, or as null alone.
+    """
+    if data.columns is None:
+        return None
+    whole, begin = data.columns
+    table, names = whole.slice(begin, len(data)), list(data.first())
+    if len(names) > fields_max or set(names) != set(table.column_names):
+        return None
+    opened = Opened()
+    for name in names:
+        opened.paths[(name,)] = None
+        opened.scalars[(name,)] = Scalars.of_column(table.column(name))
+    return opened
 
 
 def _in_order(pieces: Sequence[Opened]) -> list[Path]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
+from itertools import chain, compress
 from typing import Any
 
-from tidegate.records import Batch, Record
+from tidegate.records import Batch, Record, UnreadRecords
 from tidegate.tables.schemas import plain_schema
 
 Schema = Mapping[str, Any] | None
@@ -40,7 +40,7 @@ class Rows:
     Units: `received_us` is microseconds since 1970 UTC.
     """
 
-    data: list[Record] = field(default_factory=list)
+    data: Sequence[Record] = field(default_factory=list)
     sequences: list[int] = field(default_factory=list)
     received_us: list[int] = field(default_factory=list)
     versions: list[int] = field(default_factory=list)
@@ -72,12 +72,13 @@ class Rows:
 def gather(arrivals: Sequence[Arrival], version: int) -> Rows:
     """Put the records of arrivals for one table after one another; those without a version have `version`."""
     rows = Rows()
+    pieces: list[Sequence[Record]] = []
     given: Schema = None
     for arrival in arrivals:
         batch, count = arrival.batch, len(arrival.batch.data)
         if not count:
             continue
-        rows.data += batch.data
+        pieces.append(batch.data)
         rows.sequences += batch.sequences
         rows.received_us += [arrival.received_at_ms * 1_000] * count
         rows.versions += [version if batch.table_version is None else batch.table_version] * count
@@ -88,4 +89,7 @@ def gather(arrivals: Sequence[Arrival], version: int) -> Rows:
         else:
             given = batch.schema
             rows.schemas.append((plain_schema(given), count))
+    unread = [piece for piece in pieces if isinstance(piece, UnreadRecords)]
+    together = unread and len(unread) == len(pieces)
+    rows.data = UnreadRecords.joined(unread) if together else list(chain.from_iterable(pieces))
     return rows

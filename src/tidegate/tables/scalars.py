@@ -26,6 +26,7 @@ _EXACT: dict[type, pa.DataType] = {
     str: pa.string(),
 }
 """The Arrow type that gives back every value of a Python type that it takes."""
+_KINDS = {exact: kind for kind, exact in _EXACT.items()}
 
 
 class Scalars:
@@ -52,6 +53,14 @@ class Scalars:
             return cls(None, kinds, pa.array(values, exact))
         except NOT_NATIVE:
             return cls(values, kinds)
+
+    @classmethod
+    def of_column(cls, column: pa.ChunkedArray) -> Scalars:
+        """Take a column of an Arrow type that is exact for its values."""
+        if column.null_count == len(column):
+            return cls([None] * len(column), {NoneType})
+        kinds = {_KINDS[column.type]} | ({NoneType} if column.null_count else set())
+        return cls(None, kinds, column.combine_chunks())
 
     @property
     def values(self) -> Values:

@@ -17,7 +17,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from tidegate.decimals import exact_number
-from tidegate.records import Batch
+from tidegate.errors import MalformedBody
+from tidegate.records import Batch, Record, UnreadRecords
 from tidegate.wire import batch_rules
 from tidegate.wire.bounds import (
     DATA_POINTS_MAX,
@@ -80,9 +81,14 @@ class _BodyToRead(_Body):
     schema: dict[str, Any]
 
 
+class _BodyToReadLater(_BodyToRead):
+    messages: list[_CutMessage]  # type: ignore[assignment]  # the same but for data
+
+
 _TO_CHECK = msgspec.json.Decoder(_BodyToCheck, float_hook=exact_number)
 _TO_CUT = msgspec.json.Decoder(_BodyToCut)
 _DATA = msgspec.json.Decoder(list[dict[str, Any]], float_hook=exact_number)
+_TO_READ_LATER = msgspec.json.Decoder(_BodyToReadLater, float_hook=exact_number)
 _TO_READ = msgspec.json.Decoder(_BodyToRead, float_hook=exact_number)
 _KEY_KINDS = frozenset((str, int, float, bool, Decimal))
 
@@ -196,6 +202,20 @@ def read_batch(body: bytes) -> list[Batch]:
     return _batches(read)
 
 
+def read_batch_later(body: bytes) -> list[Batch]:
+    """Read a batch body as above, but leave its records unread; they are sound if they were accepted."""
+    read = decode_as(_TO_READ_LATER, text_of(body))
+    return _batches(read) if read is not None and _envelope_holds(read) else read_batch(body)
+
+
+def _read_records(texts: Sequence[Any]) -> list[Record]:
+    """Errors: MalformedBody when one was never accepted."""
+    data = decode_as(_DATA, b"[%b]" % b",".join(texts))
+    if data is None:
+        raise MalformedBody("a record that was accepted cannot be read")
+    return data
+
+
 def _envelope_holds(body: _Body) -> bool:
     version = body.table_version
     messages = body.messages
@@ -259,6 +279,7 @@ def _batches(body: _BodyToRead) -> list[Batch]:
 
 def _batch(body: _BodyToRead, version: int | None, places: Sequence[int], activates: bool) -> Batch:
     messages = [body.messages[place] for place in places]
+    data: list[Any] = [each.data for each in messages if each.data is not UNSET]
     extracted = [None if each.time_extracted is UNSET else each.time_extracted for each in messages]
     return Batch(
         table_name=body.table_name,
@@ -267,7 +288,7 @@ def _batch(body: _BodyToRead, version: int | None, places: Sequence[int], activa
         table_version=version,
         bookmark_names=tuple(body.bookmark_names or ()),
         sequences=[each.sequence for each in messages],
-        data=[each.data for each in messages if each.data is not UNSET],
+        data=UnreadRecords(data, _read_records) if isinstance(body, _BodyToReadLater) else data,
         places=places,
         extracted=extracted if any(extracted) else None,
         activates=activates,

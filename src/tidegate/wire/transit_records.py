@@ -65,7 +65,13 @@ def check_transit(body: bytes, client_id: int) -> int | list[PushRecord] | None:
 def _count(body: bytes, records: dict[str, Sequence[Any] | Alike], client_id: int) -> int | None:
     """Return how many upserts with flat data there are when they surely keep the rules, those of `push`."""
     data, key_names = records.pop("data", None), records.pop("key_names", None)
-    if not isinstance(data, Alike) or not isinstance(key_names, Sequence) or None in key_names:
+    if (
+        not isinstance(data, Alike)
+        or not isinstance(key_names, Sequence)
+        or set(map(type, key_names)) != {list}
+    ):
+        return None
+    if not _TEXT.issuperset(map(type, chain.from_iterable(key_names))):
         return None
     # Each record opens itself, its data and its key names; brackets in texts only make it unsure.
     if b"{" in body or body.count(b"[") > 1 + 3 * len(key_names) or len(key_names) > RECORDS_MAX:
