@@ -14,6 +14,9 @@ CHARACTER = 6.3
 SHARE_MIN = 0.004
 """Calls that take less of all samples than this are left out; the space they leave shows that."""
 
+DEPTH_MAX = 24
+"""Calls deeper than this are left out too: imports stand a hundred deep."""
+
 _LINE = re.compile(r":\d+\)$")
 _THREAD = re.compile(r"thread \(.*?\): ")
 _LAUNCHING = (
@@ -95,7 +98,7 @@ def _names(frames: Sequence[str]) -> Iterator[str]:
 def _drawn(call: Call, depth: int, start: int, whole: int) -> Iterator[tuple[Call, int, int]]:
     """Yield what is large enough to be seen: calls, how deep, and after how many samples from the left."""
     for inner in sorted(call.calls.values(), key=lambda each: -each.samples):
-        if inner.samples >= SHARE_MIN * whole:
+        if inner.samples >= SHARE_MIN * whole and depth < DEPTH_MAX:
             yield inner, depth, start
             yield from _drawn(inner, depth + 1, start, whole)
         start += inner.samples

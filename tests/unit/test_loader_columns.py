@@ -12,8 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.arrivals import BATCHED_AT_MS, DUCKDB_LIKE
+from tidegate.loader.arrivals import read_entries
 from tidegate.loader.columns import read_columns
-from tidegate.records import Batch, UnreadRecords
+from tidegate.records import Batch, Endpoint, Entry, Request, UnreadRecords
 from tidegate.tables.model import Column, Part, Table, Type
 from tidegate.tables.prepare import Arrival, Prepared, prepare
 from tidegate.tables.system import COLUMN_TYPES, GENERATED_KEY
@@ -244,3 +245,53 @@ def test_a_number_that_a_double_may_change_is_read_by_itself(literal: str) -> No
     """Sixteen digits, and what is next to nothing, are nothing that a double surely keeps."""
     assert columns_of([f'{{"id":1,"a":{literal}}}'], {"a": {"type": "number"}}) is None
     assert columns_of(['{"id":1,"a":0.25}', '{"id":2,"a":0}'], {"a": {"type": "number"}}) is not None
+
+
+class Noted:
+    """A log that keeps what it was told went wrong."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int]] = []
+
+    def error(self, event: str, *, position: int, **_: object) -> None:
+        """Keep it."""
+        self.told.append((event, position))
+
+
+def test_an_entry_of_which_a_record_cannot_be_read_is_passed_over_whole() -> None:
+    """Nothing of it is loaded, all others are, and the log says which it was."""
+    broken = '{"id":1,"a":"\\ud83d"}'
+    messages = (
+        '{"action":"upsert","sequence":1,"data":{"id":5,"a":"x"}},{"action":"switch_view","sequence":2},'
+        f'{{"action":"upsert","sequence":3,"data":{broken}}}'
+    )
+    head = (
+        '{"table_name":"cars","key_names":["id"],"table_version":1,"schema":{"properties":{"id":{},"a":{}}}'
+    )
+    bodies = [
+        body(['{"id":2,"a":"y"}'], {"a": STRING}, 1),
+        f'{head},"messages":[{messages}]}}'.encode(),
+        body([broken], {"a": STRING}, 3),
+        body(['{"id":4,"a":"z"}'], {"a": STRING}, 4),
+    ]
+    entries = [
+        Entry(
+            position,
+            Request(
+                source_id=1,
+                endpoint=Endpoint.BATCH,
+                content_type="application/json",
+                received_at_ms=7,
+                record_count=1,
+                request_id=f"r{position}",
+                body=each,
+            ),
+        )
+        for position, each in enumerate(bodies, 1)
+    ]
+    log: Any = Noted()
+    (read,) = read_entries(entries, frozenset([1]), log).values()
+    assert [(1, [{"id": 2, "a": "y"}]), (4, [{"id": 4, "a": "z"}])] == [
+        (each.position, list(each.batch.data)) for each in read
+    ]
+    assert [("entry cannot be read", 2), ("entry cannot be read", 3)] == sorted(log.told)

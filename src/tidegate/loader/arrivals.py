@@ -25,23 +25,24 @@ Arrivals = Mapping[int, Sequence[Arrival]]
 OPENING_BYTES = 64
 """Bodies that begin alike mostly have one schema."""
 
-_NestedOpenings = set[bytes]
+_Openings = dict[bytes, bool]
+"""How bodies began, and whether their records may be read in columns."""
 
 
-def _read_request(request: Request, nested: _NestedOpenings) -> Sequence[Batch]:
+def _read_request(request: Request, known: _Openings) -> Sequence[Batch]:
     """
     Read an accepted body again, now for its records; those that may be read in columns stay text.
 
-    Shape: `nested` has how bodies began whose records may not. Errors: Refusal if it was never accepted.
+    A guess that is wrong costs a little time and nothing else. Errors: Refusal if it was never accepted.
     """
     if request.endpoint is not Endpoint.BATCH:
         return read_push(request.body, request.content_type)
     opening = request.body[:OPENING_BYTES]
-    if opening in nested:
+    if not known.get(opening, True):
         return read_batch(request.body)
     batches = read_batch_later(request.body)
-    if batches[0].schema is not None and not may_have_columns(batches[0].schema):
-        nested.add(opening)
+    if opening not in known:
+        known[opening] = may_have_columns(batches[0].schema or {})
     return batches
 
 
@@ -53,13 +54,13 @@ def read_entries(entries: Sequence[Entry], source_ids: frozenset[int], log: Log)
     over; the journal keeps it for its retention.
     """
     arrivals: dict[int, list[Arrival]] = defaultdict(list)
-    nested: _NestedOpenings = set()
+    known: _Openings = {}
     for entry in entries:
         request = entry.request
         if request.source_id not in source_ids:
             continue
         try:
-            batches = _read_request(request, nested)
+            batches = _read_request(request, known)
         except (MalformedBody, Refusal) as exc:
             _tell_unreadable(log, entry.position, request.request_id, exc)
             continue
@@ -78,7 +79,7 @@ def read_entries(entries: Sequence[Entry], source_ids: frozenset[int], log: Log)
 def _read_all(arrivals: Sequence[Arrival], log: Log) -> Sequence[Arrival]:
     """Read the records of a source's arrivals, in columns where that can be."""
     read_columns(each.batch for each in arrivals)
-    read: list[Arrival] = []
+    unreadable: set[int] = set()
     for arrival in arrivals:
         data = arrival.batch.data
         try:
@@ -86,9 +87,8 @@ def _read_all(arrivals: Sequence[Arrival], log: Log) -> Sequence[Arrival]:
                 data.records()
         except (MalformedBody, Refusal) as exc:
             _tell_unreadable(log, arrival.position, arrival.request_id, exc)
-        else:
-            read.append(arrival)
-    return read
+            unreadable.add(arrival.position)
+    return [each for each in arrivals if each.position not in unreadable] if unreadable else arrivals
 
 
 def _tell_unreadable(log: Log, position: int, request_id: str, exc: Exception) -> None:
