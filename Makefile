@@ -23,7 +23,7 @@ EXAMPLES ?= 500
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PYTEST := $(BIN)/python -m pytest
 # Tests that must not run beside each other share a mark: @pytest.mark.xdist_group("name").
-PARALLEL := -n 2 --dist loadgroup
+PARALLEL := -n 3 --dist loadgroup
 
 # Published clients that tests drive, each pinned and installed by itself.
 CLIENTS := stitchclient target-stitch
