@@ -64,7 +64,7 @@ def test_a_loader_that_dies_at_a_named_point_loses_and_doubles_nothing(
             wait_until(lambda: not fuse.exists(), within_s=60, what=f"a crash at {point}")
         wait_for_more(pusher)
         pusher.stop()
-        check(product, pusher, order="ctid")
+        check(product, pusher, order="_sdc_batched_at, n")
         exercised(f"crash, postgresql: {point}")
     finally:
         pusher.stop()
@@ -94,7 +94,7 @@ def test_loader_and_server_die_at_random_and_every_row_is_counted(
                     server.start()
         wait_for_more(pusher)
         pusher.stop()
-        check(product, pusher, order="ctid")
+        check(product, pusher, order="_sdc_batched_at, n")
         exercised("crash, postgresql: loader killed, server killed and away")
     finally:
         pusher.stop()
