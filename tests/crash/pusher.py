@@ -85,7 +85,7 @@ def check(product: Product, pusher: Pusher, *, order: str = "rowid") -> None:
     """
     Count: what was acknowledged is there once, in order; what is unknown at most once; nothing else.
 
-    `order` puts rows as they were written. PostgreSQL fills its pages in no order that can be told, so there it
+    `order` puts rows as they were written. PostgreSQL fills its pages in no order one can tell, so there it
     is the order of loads: numbers grow, so a load that came too early shows.
     """
     product.wait_until_loaded()
