@@ -25,6 +25,11 @@ _LAUNCHING = (
 )
 """Where a stack begins in every sample alike."""
 
+_WAITING = re.compile(
+    r"(?:_worker \(concurrent/|(?:Condition|Event)\.wait \(|_Gathered\._write\w* \(|\w*Selector\.select \()"
+)
+"""Where a thread waits for work, which a profiler cannot always tell from working."""
+
 _KINDS = {"tidegate/": "ours", "uvicorn/": "server", "asyncio/": "server", "(": "thread"}
 
 STYLE = """
@@ -77,6 +82,8 @@ def _gathered(stacks: str) -> Call:
     root = Call("all")
     for line in stacks.splitlines():
         stack, _, count = line.rpartition(" ")
+        if _WAITING.match(stack.rpartition(";")[2]):
+            continue
         call = root
         call.samples += int(count)
         for name in _names(stack.split(";")):
