@@ -202,6 +202,7 @@ INTEGER, NUMBER, STRING = ({"type": ["null", kind]} for kind in ("integer", "num
     ({"b": INTEGER}, [("id", ['{"id":1,"b":7}']), ("b", ['{"id":2,"b":8}']), ("id", ['{"id":3,"b":9}'])])
 )
 @example(({"b": INTEGER}, [("old", ['{"id":1,"b":7}']), ("now", ['{"id":2,"b":8}', '{"id":3,"b":9}'])]))
+@example(({"a/b": INTEGER, "ab": INTEGER}, [("id", ['{"id":1,"ab":1}', '{"id":2,"ab":2,"a\\/b":null}'])]))
 def test_columns_are_what_records_are(
     capabilities: Any, tables: Sequence[Table], sent: tuple[dict[str, Any], Sent]
 ) -> None:

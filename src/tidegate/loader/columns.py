@@ -34,6 +34,8 @@ _DIGITS_UNSURE = b"0" * 16
 """Every number of 15 digits is what the nearest double shows; the point counts as one here."""
 
 _DOUBLE_MIN_SURE = 1e-290
+_ESCAPED = frozenset('"\\/\b\f\n\r\t')
+"""What JSON may write in two characters; everything else stands in a text as it is, or as `\\u`."""
 
 
 def read_columns(batches: Iterable[Batch], *, records_min: int = RECORDS_MIN) -> None:
@@ -130,4 +132,6 @@ def _is_unsure(column: pa.ChunkedArray, *, has_small: bool) -> bool:
 
 def _is_absent(column: pa.ChunkedArray, name: str, text: bytes) -> bool:
     """Tell whether surely no record has a field: null is something that a record has."""
-    return column.null_count == len(column) and b"\\u" not in text and name.encode() not in text
+    if column.null_count < len(column) or not _ESCAPED.isdisjoint(name):
+        return False
+    return b"\\u" not in text and name.encode() not in text
