@@ -1,4 +1,4 @@
-"""What all suites of the control store share: each is run over every kind of database."""
+"""What suites share: every kind of database for those of the control store, of warehouse for those of loading."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.control_stores import KINDS, open_at
+from tests.conformance.destinations import Warehouse, warehouse
 from tidegate.control import accounts
 from tidegate.control.accounts import Account
 from tidegate.control.store import Store
+from tidegate.destinations import DESTINATIONS
 
 
 @pytest.fixture(params=sorted(KINDS))
@@ -39,3 +41,13 @@ def account(store: Store) -> Account:
     """An account in it."""
     with store.writing() as conn:
         return accounts.create(conn, "Shop")
+
+
+@pytest.fixture(params=sorted(DESTINATIONS))
+def empty(
+    request: pytest.FixtureRequest, tmp_path: Path, exercised: Callable[[str], None]
+) -> Iterator[Warehouse]:
+    """One empty warehouse of each kind, open; a suite may say what it tests there with `SUITE`."""
+    exercised(f"{getattr(request.module, 'SUITE', 'loading')}: {request.param}")
+    with warehouse(request.param, tmp_path) as it:
+        yield it

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,21 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.arrivals import arrival
-from tests.conformance.destinations import SCHEMA, Warehouse, span, warehouse
-from tidegate.destinations import DESTINATIONS
+from tests.conformance.destinations import SCHEMA, Warehouse, span
 from tidegate.errors import TableHeld
 from tidegate.tables.prepare import Arrival, Prepared
 
+SUITE = "append-only"
 
-@pytest.fixture(params=sorted(DESTINATIONS))
-def shop(
-    request: pytest.FixtureRequest, tmp_path: Path, exercised: Callable[[str], None]
-) -> Iterator[Warehouse]:
+
+@pytest.fixture
+def shop(empty: Warehouse) -> Warehouse:
     """One empty warehouse of each kind, to whose tables rows are only added."""
-    exercised(f"append-only: {request.param}")
-    with warehouse(request.param, tmp_path) as it:
-        it.append_only = True
-        yield it
+    empty.append_only = True
+    return empty
 
 
 def load(shop: Warehouse, *arrivals: Arrival) -> Prepared:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import Connection
 
 from tidegate.control import (
     accounts,
@@ -64,26 +66,30 @@ def test_a_source_is_read_as_it_was_made(store: Store, source: Source) -> None:
     assert timedelta(0) == source.created_at.utcoffset()
 
 
-def test_a_source_can_keep_versions_apart(store: Store, source: Source) -> None:
-    """Until it is told otherwise; others do as they did. (C34)"""
+@pytest.mark.parametrize(
+    ("name", "switch", "switched_on"),
+    [
+        pytest.param(
+            "staged_versions", sources.stage_versions, sources.staged, id="keep versions apart, C34"
+        ),
+        pytest.param("append_only", sources.only_append, sources.appending, id="rows only added, C41"),
+    ],
+)
+def test_a_source_can_be_loaded_otherwise(
+    store: Store,
+    source: Source,
+    name: str,
+    switch: Callable[[Connection, int, bool], Source],
+    switched_on: Callable[[Connection], frozenset[int]],
+) -> None:
+    """Until it is told otherwise; others do as they did. (C34, C41)"""
     with store.writing() as conn:
         sources.create(conn, source.client_id, "Another")
-        assert (False, frozenset()) == (source.staged_versions, sources.staged(conn))
-        assert sources.stage_versions(conn, source.id, True).staged_versions
-        assert {source.id} == sources.staged(conn)
-        sources.stage_versions(conn, source.id, False)
-        assert frozenset() == sources.staged(conn)
-
-
-def test_a_source_can_have_rows_only_added(store: Store, source: Source) -> None:
-    """Until it is told otherwise; others do as they did. (C41)"""
-    with store.writing() as conn:
-        sources.create(conn, source.client_id, "Another")
-        assert (False, frozenset()) == (source.append_only, sources.appending(conn))
-        assert sources.only_append(conn, source.id, True).append_only
-        assert {source.id} == sources.appending(conn)
-        sources.only_append(conn, source.id, False)
-        assert frozenset() == sources.appending(conn)
+        assert (False, frozenset()) == (getattr(source, name), switched_on(conn))
+        assert getattr(switch(conn, source.id, True), name)
+        assert {source.id} == switched_on(conn)
+        switch(conn, source.id, False)
+        assert frozenset() == switched_on(conn)
 
 
 def test_what_waits_for_a_table_can_be_given_up(store: Store, source: Source) -> None:

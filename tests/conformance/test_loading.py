@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.arrivals import arrival
-from tests.conformance.destinations import Warehouse, warehouse
+from tests.conformance.destinations import Warehouse
 from tests.datasets import ROWS, dataset
-from tidegate.destinations import DESTINATIONS
 from tidegate.tables.prepare import Arrival
 
 ROWS_EACH_LOAD = 800
@@ -21,14 +18,10 @@ KEY = "_sdc_source_key_id"
 LEVEL_0, LEVEL_1 = "_sdc_level_0_id", "_sdc_level_1_id"
 
 
-@pytest.fixture(params=sorted(DESTINATIONS))
-def shop(
-    request: pytest.FixtureRequest, tmp_path: Path, exercised: Callable[[str], None]
-) -> Iterator[Warehouse]:
+@pytest.fixture
+def shop(empty: Warehouse) -> Warehouse:
     """One empty warehouse of each kind, open."""
-    exercised(f"loading: {request.param}")
-    with warehouse(request.param, tmp_path) as it:
-        yield it
+    return empty
 
 
 def load(shop: Warehouse, *loads: Arrival | list[Arrival]) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.arrivals import arrival
-from tests.conformance.destinations import SCHEMA, Warehouse, span, warehouse
-from tidegate.destinations import DESTINATIONS
+from tests.conformance.destinations import SCHEMA, Warehouse, span
 from tidegate.tables.model import AddColumn, Column, CreateSchema, CreateTable, Table, Type
 from tidegate.tables.prepare import Arrival
 from tidegate.tables.system import COLUMN_TYPES, GENERATED_KEY
@@ -45,16 +42,12 @@ LOG = Table(
 )
 
 
-@pytest.fixture(params=sorted(DESTINATIONS))
-def shop(
-    request: pytest.FixtureRequest, tmp_path: Path, exercised: Callable[[str], None]
-) -> Iterator[Warehouse]:
+@pytest.fixture
+def shop(empty: Warehouse) -> Warehouse:
     """One warehouse of each kind with a keyed and a keyless table of small integers, both empty."""
-    exercised(f"loading: {request.param}")
-    with warehouse(request.param, tmp_path) as it:
-        for change in (CreateSchema(schema_name=SCHEMA), CreateTable(table=CARS), CreateTable(table=LOG)):
-            it.destination.apply(change)
-        yield it
+    for change in (CreateSchema(schema_name=SCHEMA), CreateTable(table=CARS), CreateTable(table=LOG)):
+        empty.destination.apply(change)
+    return empty
 
 
 def load(shop: Warehouse, *arrivals: Arrival) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,21 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.arrivals import arrival
-from tests.conformance.destinations import Warehouse, span, warehouse
-from tidegate.destinations import DESTINATIONS
+from tests.conformance.destinations import Warehouse, span
 from tidegate.tables.prepare import Arrival
 
+SUITE = "staged versions"
 
-@pytest.fixture(params=sorted(DESTINATIONS))
-def shop(
-    request: pytest.FixtureRequest, tmp_path: Path, exercised: Callable[[str], None]
-) -> Iterator[Warehouse]:
+
+@pytest.fixture
+def shop(empty: Warehouse) -> Warehouse:
     """One warehouse of each kind, whose source keeps versions apart; version 10 has two cars."""
-    exercised(f"staged versions: {request.param}")
-    with warehouse(request.param, tmp_path) as it:
-        it.staged = True
-        load(it, version(10, {"id": 1, "n": 1, "b": ["x"]}, {"id": 2, "n": 2, "b": ["y", "z"]}))
-        yield it
+    empty.staged = True
+    load(empty, version(10, {"id": 1, "n": 1, "b": ["x"]}, {"id": 2, "n": 2, "b": ["y", "z"]}))
+    return empty
 
 
 def version(number: int | None, *records: dict[str, Any], activates: bool = False, **about: Any) -> Arrival:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.arrivals import arrival
-from tests.conformance.destinations import Warehouse, warehouse
-from tidegate.destinations import DESTINATIONS
+from tests.conformance.destinations import Warehouse
 from tidegate.errors import TableHeld
 from tidegate.tables.prepare import Prepared
 
@@ -20,15 +17,11 @@ ONLY_ADDED = (
 )
 
 
-@pytest.fixture(params=sorted(DESTINATIONS))
-def shop(
-    request: pytest.FixtureRequest, tmp_path: Path, exercised: Callable[[str], None]
-) -> Iterator[Warehouse]:
+@pytest.fixture
+def shop(empty: Warehouse) -> Warehouse:
     """One warehouse of each kind with two cars in it."""
-    exercised(f"loading: {request.param}")
-    with warehouse(request.param, tmp_path) as it:
-        push(it, {"id": 1, "a": 1, "b": ["x"]}, {"id": 2, "a": 2, "b": ["y", "z"]})
-        yield it
+    push(empty, {"id": 1, "a": 1, "b": ["x"]}, {"id": 2, "a": 2, "b": ["y", "z"]})
+    return empty
 
 
 def push(shop: Warehouse, *records: dict[str, Any], **about: Any) -> Prepared:
