@@ -1,4 +1,4 @@
-"""What suites share: every kind of database for those of the control store, of warehouse for those of loading."""
+"""What suites share: those of the control store over every database, those of loading over every warehouse."""
 
 from __future__ import annotations
 
