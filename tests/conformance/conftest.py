@@ -1,4 +1,4 @@
-"""What suites share: those of the control store over every database, those of loading over every warehouse."""
+"""What suites share: the control store in every database, an empty warehouse of every kind."""
 
 from __future__ import annotations
 
