@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from tests.arrivals import BATCHED_AT_MS, numbered
+from tests.arrivals import BATCHED_AT_MS
 from tests.conformance import postgres_server
 from tidegate.destinations import DESTINATIONS, connect
 from tidegate.destinations.base import Destination, Loaded
@@ -30,11 +31,15 @@ class Warehouse:
         self.kind = kind
         self._address = address()
         self._url = f"{kind}://{self._address}"
-        self.new_uuids: Callable[[int], Sequence[str]] = numbered
+        self._numbers = itertools.count()
         self.staged = False
         self.append_only = False
         self.destination = connect(self._url)
         self.destination.open()
+
+    def new_uuids(self, count: int) -> list[str]:
+        """Return "UUIDs" that a test can foretell, none of them twice in a warehouse."""
+        return [f"uuid-{number}" for number in itertools.islice(self._numbers, count)]
 
     def stranger(self) -> Destination:
         """Return a second destination at the same address; in memory there is only the one."""

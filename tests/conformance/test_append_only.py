@@ -93,7 +93,6 @@ def test_a_repeated_load_adds_nothing(shop: Warehouse) -> None:
 
 def test_rows_of_tables_without_keys_are_added_as_ever(shop: Warehouse) -> None:
     """They always were. (L63, L64)"""
-    shop.new_uuids = lambda count: [f"{shop.destination.progress('journal-1')} {row}" for row in range(count)]
     for _ in range(2):
         assert [] == told(load(shop, arrival({"n": 1, "b": [1]}, {"n": 1}, keys=())))
     assert ([(1,)] * 4, [(1,)] * 2) == (rows(shop, "n"), rows(shop, "value", "cars__b"))

@@ -168,7 +168,6 @@ def test_arrays_of_scalars_and_of_arrays(shop: Warehouse) -> None:
 
 def test_elements_of_rows_without_keys_are_joined_by_the_generated_key(shop: Warehouse) -> None:
     """Nothing is replaced: equal records are rows of their own, with elements of their own. (L63, L72)"""
-    shop.new_uuids = lambda count: [f"{shop.destination.progress('journal-1')} {row}" for row in range(count)]
     load(shop, *(arrival({"a": 1, "b": [1, 2]}, keys=(), position=position) for position in (1, 2)))
     joined = shop.ask(
         "select count(*) as n from cars join cars__b on __sdc_primary_key = _sdc_source_key___sdc_primary_key"

@@ -7,7 +7,6 @@ their warehouse is in test_warehouse_changes.py. Rules of docs/specs/loading.md.
 
 from __future__ import annotations
 
-import itertools
 import keyword
 import random
 from collections.abc import Callable, Iterator
@@ -36,8 +35,6 @@ def shop(
     """One empty warehouse of each kind, open."""
     exercised(f"scenarios: {request.param}")
     with warehouse(request.param, tmp_path) as it:
-        numbers = itertools.count()
-        it.new_uuids = lambda count: [f"uuid {next(numbers)}" for _ in range(count)]
         yield it
 
 

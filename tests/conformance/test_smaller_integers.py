@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import uuid
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -179,7 +178,6 @@ def test_a_column_that_became_smaller_waits_for_somebody(shop: Warehouse) -> Non
 
 def test_what_people_make_of_our_columns_loads_on(shop: Warehouse) -> None:
     """Keys, values and level numbers, of keyed and keyless tables alike. (L16, L25)"""
-    shop.new_uuids = lambda count: [str(uuid.uuid4()) for _ in range(count)]
     load(
         shop,
         arrival({"id": 1, "b": [1]}, table_name="vans"),

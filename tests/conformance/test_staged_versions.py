@@ -90,7 +90,6 @@ def test_rows_kept_apart_are_rows_like_others(shop: Warehouse) -> None:
 def test_without_keys_versions_do_not_stand_beside_each_other(shop: Warehouse) -> None:
     """Each row has its elements by the generated key. (L63, L85)"""
     keyless: dict[str, Any] = {"keys": (), "table_name": "log"}
-    shop.new_uuids = lambda count: [f"{shop.destination.progress('journal-1')} {row}" for row in range(count)]
     load(shop, version(1, {"n": 1, "b": [1]}, {"n": 1}, **keyless), version(2, {"n": 2, "b": [2]}, **keyless))
     assert [(1,), (1,)] == rows(shop, "n", "log")
     load(shop, version(2, {"n": 3}, activates=True, **keyless))
