@@ -126,7 +126,11 @@ class Settings:
         most=1e15,
     )
     load_bytes: int = option(
-        8_000_000, help="A load starts when this much has gathered ...", unit="bytes", least=1_000, most=1e9
+        8_000_000,
+        help="A load starts when this much has gathered (of a backlog it takes up to four times as much) ...",
+        unit="bytes",
+        least=1_000,
+        most=1e9,
     )
     load_wait_s: float = option(
         1.0, help="... or when the oldest request has waited this long.", unit="s", least=0, most=3_600

@@ -13,33 +13,37 @@ from hypothesis import strategies as st
 from tidegate.journal import MemoryJournal
 from tidegate.loader.ahead import Ahead
 from tidegate.loader.arrivals import Arrivals
+from tidegate.loader.columns import RECORDS_MIN
 from tidegate.loader.ports import Assigned
 from tidegate.logs import open_log
 from tidegate.records import Endpoint, Request
 
-BODY_CHARS = 200
+BODY_CHARS = 7_000
+RECORDS = RECORDS_MIN // 3
+"""Three flat bodies are enough for columns."""
+
+PUSH, FLAT, ODD = "push", "flat", "odd"
+"""Bodies of one size: none for columns, one for columns, and one that looks so but has a field too many."""
+
 BODIES_IN_A_LOAD = 4
 
 
-def request(source_id: int, number: int) -> Request:
-    """Return a push of one record, about `BODY_CHARS` long."""
-    record = {"n": number, "text": "x" * BODY_CHARS}
-    message = {
-        "client_id": 1,
-        "table_name": "cars",
-        "sequence": number,
-        "action": "upsert",
-        "key_names": ["n"],
-        "data": record,
-    }
+def request(source_id: int, number: int, kind: str = PUSH) -> Request:
+    """Return a request whose records have its number."""
+    record = {"n": number} | ({"m": 1} if kind == ODD else {})
+    message: dict[str, Any] = {"sequence": number, "action": "upsert", "data": record}
+    about: dict[str, Any] = {"table_name": "cars", "key_names": ["n"]}
+    schema = {"properties": {"n": {"type": "integer"}}}
+    batch = about | {"schema": schema, "messages": [message] * RECORDS}
+    push = [{"client_id": 1} | about | message]
     return Request(
         source_id=source_id,
-        endpoint=Endpoint.PUSH,
+        endpoint=Endpoint.PUSH if kind == PUSH else Endpoint.BATCH,
         content_type="application/json",
         received_at_ms=1_700_000_000_000,
         record_count=1,
         request_id=f"request-{number}",
-        body=json.dumps([message]).encode(),
+        body=json.dumps(push if kind == PUSH else batch).encode().ljust(BODY_CHARS),
     )
 
 
@@ -53,10 +57,9 @@ def journal_of(*requests: Request) -> MemoryJournal:
 
 
 def numbers(arrivals: Arrivals) -> dict[int, list[int]]:
-    """Return what is in the records of each source."""
+    """Return the number of each request of a source."""
     return {
-        source_id: [record["n"] for arrival in each for record in arrival.batch.data]
-        for source_id, each in arrivals.items()
+        source_id: [arrival.batch.data[0]["n"] for arrival in each] for source_id, each in arrivals.items()
     }
 
 
@@ -72,9 +75,8 @@ def backlog() -> Iterator[tuple[MemoryJournal, Ahead]]:
 
 def ahead_of(journal: MemoryJournal) -> Ahead:
     """Return a reader whose loads have `BODIES_IN_A_LOAD` bodies."""
-    body_bytes = len(request(1, 0).body)
     log = open_log(log_format="json", log_level="error", process="test")
-    return Ahead(journal, bytes_max=body_bytes * BODIES_IN_A_LOAD + body_bytes // 2, log=log)
+    return Ahead(journal, bytes_max=BODY_CHARS * BODIES_IN_A_LOAD, log=log)
 
 
 def assigned(*source_ids: int, after: int = 0) -> dict[int, Assigned]:
@@ -115,9 +117,14 @@ def test_what_was_read_ahead_is_not_taken_for_another_place(backlog: tuple[Memor
     assert [1, 2, 3, 4] == load(ahead, 1, assigned(1))[0][1]
 
 
-@given(st.lists(st.lists(st.sampled_from([1, 2]), max_size=9), max_size=6))
-def test_every_entry_is_read_once_and_in_order(appended: list[list[int]]) -> None:
-    """Whenever entries come, before a load or between two, each is in one load and in its place."""
+RUNS = st.tuples(st.sampled_from([1, 2]), st.sampled_from([PUSH, FLAT, FLAT, ODD]), st.integers(1, 20))
+
+
+@given(st.lists(st.lists(RUNS, max_size=4), max_size=4), st.lists(st.booleans()))
+def test_every_entry_is_read_once_and_in_order(
+    appended: list[list[tuple[int, str, int]]], changes: list[bool]
+) -> None:
+    """Whenever entries come or assignments change, each entry is in one load and in its place."""
     journal = journal_of()
     ahead = ahead_of(journal)
     expected: dict[int, list[int]] = {1: [], 2: []}
@@ -126,15 +133,44 @@ def test_every_entry_is_read_once_and_in_order(appended: list[list[int]]) -> Non
     try:
         while appended or position < journal.end():
             requests: list[Request] = []
-            for source_id in appended.pop() if appended else ():
-                number = journal.end() + len(requests)
-                requests.append(request(source_id, number))
-                expected[source_id].append(number)
+            for source_id, kind, count in appended.pop() if appended else ():
+                for _ in range(count):
+                    number = journal.end() + len(requests)
+                    requests.append(request(source_id, number, kind))
+                    expected[source_id].append(number)
             if requests:
                 journal.append(requests)
-            loaded, position = load(ahead, position, assigned(1, 2))
+            after = -1 if changes and changes.pop() else 0  # another assignment that takes the same
+            loaded, position = load(ahead, position, assigned(1, 2, after=after))
             for source_id, each in loaded.items():
                 found[source_id] += each
     finally:
         ahead.close()
     assert expected == found
+
+
+def sizes(*kinds: str) -> list[int]:
+    """Return how many bodies of a backlog each load has."""
+    journal = journal_of(*(request(1, number, each) for number, each in enumerate(kinds)))
+    ahead = ahead_of(journal)
+    position, found = 0, []
+    try:
+        while position < journal.end():
+            records, position = load(ahead, position, assigned(1))
+            found.append(len(records[1]))
+    finally:
+        ahead.close()
+    return found
+
+
+def test_loads_of_a_backlog_grow_while_records_become_columns() -> None:
+    """Two times, then four times as much; the rest is one load."""
+    assert [4, 8, 16, 16, 6] == sizes(*[FLAT] * 50)
+
+
+@pytest.mark.parametrize("kind", [PUSH, ODD])
+def test_records_that_are_read_one_by_one_never_fill_a_larger_load(kind: str) -> None:
+    """They take many times the memory of their text. What has columns before them is loaded with them."""
+    assert [4, 4, 4, 4] == sizes(*[kind] * 16)
+    columns_in_that_load = 4 if kind == PUSH else 0  # odd ones spoil the columns of all
+    assert [4, 8, 4 + columns_in_that_load] == sizes(*[FLAT] * 16, *[kind] * 12)[:3]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidegate.errors import MalformedBody, Refusal
@@ -53,8 +54,34 @@ def read_entries(entries: Sequence[Entry], source_ids: frozenset[int], log: Log)
     An entry that cannot be read (it was accepted, so its bytes or our code changed) is reported and passed
     over; the journal keeps it for its retention.
     """
+    return read_some(entries, source_ids, log, bytes_max=None).arrivals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Some:
+    """
+    What entries say, perhaps not all of them: `left_at` is the position of the first that was left.
+
+    Units: `bytes_read` is the size of the bodies whose records were read one by one, not in columns.
+    """
+
+    arrivals: Arrivals
+    bytes_read: int
+    left_at: int | None
+
+
+def read_some(
+    entries: Sequence[Entry], source_ids: frozenset[int], log: Log, *, bytes_max: int | None
+) -> Some:
+    """
+    Read entries as `read_entries` does, until bodies whose records have no columns have `bytes_max` bytes.
+
+    Records take many times the memory of their text, columns about as much. The first entry may have more.
+    """
     arrivals: dict[int, list[Arrival]] = defaultdict(list)
+    sizes: dict[int, int] = {}
     known: _Openings = {}
+    room = _Room(bytes_max)
     for entry in entries:
         request = entry.request
         if request.source_id not in source_ids:
@@ -64,6 +91,9 @@ def read_entries(entries: Sequence[Entry], source_ids: frozenset[int], log: Log)
         except (MalformedBody, Refusal) as exc:
             _tell_unreadable(log, entry.position, request.request_id, exc)
             continue
+        sizes[entry.position] = len(request.body)
+        if not all(map(_is_text, batches)) and not room.takes(entry.position, len(request.body)):
+            break
         arrivals[request.source_id] += [
             Arrival(
                 position=entry.position,
@@ -73,12 +103,57 @@ def read_entries(entries: Sequence[Entry], source_ids: frozenset[int], log: Log)
             )
             for batch in batches
         ]
-    return {source_id: _read_all(each, log) for source_id, each in arrivals.items()}
+    for each in arrivals.values():
+        read_columns(arrival.batch for arrival in each)
+    room = _room_for(arrivals, sizes, room)
+    kept = {source_id: _read_all(room.before(each), log) for source_id, each in arrivals.items()}
+    return Some(arrivals=kept, bytes_read=room.bytes_taken, left_at=room.left_at)
+
+
+class _Room:
+    """What may be read one by one, in the order of positions; `left_at` is the first that may not."""
+
+    def __init__(self, bytes_max: int | None, left_at: int | None = None) -> None:
+        self.bytes_max = bytes_max
+        self.bytes_taken = 0
+        self.left_at = left_at
+
+    def takes(self, position: int, size: int) -> bool:
+        """Take a body, unless it is one too many."""
+        if self.bytes_max is not None and 0 < self.bytes_taken > self.bytes_max - size:
+            self.left_at = position
+            return False
+        self.bytes_taken += size
+        return True
+
+    def before(self, arrivals: Sequence[Arrival]) -> Sequence[Arrival]:
+        """Return what stands before the entry that is left."""
+        left_at = self.left_at
+        return arrivals if left_at is None else [each for each in arrivals if each.position < left_at]
+
+
+def _room_for(arrivals: Arrivals, sizes: Mapping[int, int], before: _Room) -> _Room:
+    """Take again, now that it is known whose records have columns."""
+    room = _Room(before.bytes_max, before.left_at)
+    without = {
+        arrival.position for each in arrivals.values() for arrival in each if not _has_columns(arrival.batch)
+    }
+    for position in sorted(without):
+        if not room.takes(position, sizes[position]):
+            break
+    return room
+
+
+def _is_text(batch: Batch) -> bool:
+    return isinstance(batch.data, UnreadRecords)
+
+
+def _has_columns(batch: Batch) -> bool:
+    return isinstance(batch.data, UnreadRecords) and batch.data.columns is not None
 
 
 def _read_all(arrivals: Sequence[Arrival], log: Log) -> Sequence[Arrival]:
-    """Read the records of a source's arrivals, in columns where that can be."""
-    read_columns(each.batch for each in arrivals)
+    """Read the records that have no columns; entries of which some cannot be read are passed over whole."""
     unreadable: set[int] = set()
     for arrival in arrivals:
         data = arrival.batch.data

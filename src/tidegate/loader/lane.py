@@ -79,8 +79,8 @@ class Lane:
     """
     Loads a destination until told to stop; `loaded` is what the journal may forget, None before it could ask.
 
-    Each turn loads what has gathered: at most `load_bytes` at a time, and less than that at most once every
-    `load_wait_s`, so that the first record after a quiet time is a row at once.
+    Each turn loads what has gathered: `load_bytes` at a time, of a backlog more; less than that at most once
+    every `load_wait_s`, so that the first record after a quiet time is a row at once.
 
     Shape: `names` are those of its progress in the destination, its own and then earlier ones; by default the
     journal's.
