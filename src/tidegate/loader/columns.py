@@ -29,7 +29,7 @@ _TYPES = {
     "boolean": pa.bool_(),
 }
 _ALTERNATIVES = frozenset(("anyOf", "oneOf", "allOf", "$ref"))
-_DIGITS_AS_ZERO = bytes(ord("0") if chr(code) in "0123456789." else code for code in range(256))
+_DIGITS_AS_ZERO = bytes.maketrans(b"123456789.E", b"0000000000e")
 _DIGITS_UNSURE = b"0" * 16
 """Every number of 15 digits is what the nearest double shows; the point counts as one here."""
 
@@ -108,18 +108,17 @@ def _table(text: bytes, types: pa.Schema) -> pa.Table | None:
         )
     except (pa.ArrowException, UnicodeDecodeError):
         return None
-    has_small = b"0e-" in digits or b"0E-" in digits
-    if any(_is_unsure(table.column(name), has_small=has_small) for name in doubles):
+    if any(_is_unsure(table.column(name), digits) for name in doubles):
         return None
     never = [name for name in table.column_names if _is_absent(table.column(name), name, text)]
     return table.drop_columns(never) if never else table
 
 
-def _is_unsure(column: pa.ChunkedArray, *, has_small: bool) -> bool:
+def _is_unsure(column: pa.ChunkedArray, digits: bytes) -> bool:
     """
     Tell whether a double may stand for another number: one too small for it, or the integer `-0`.
 
-    Shape: `has_small` when a number with a negative exponent may be among the records.
+    Shape: `digits` is the records' text with every digit as zero.
     """
     size = pc.abs(column)
     bounds = pc.min_max(pc.if_else(pc.greater(size, 0.0), size, None))
@@ -127,7 +126,7 @@ def _is_unsure(column: pa.ChunkedArray, *, has_small: bool) -> bool:
     if least is not None and (least < _DOUBLE_MIN_SURE or most == float("inf")):
         return True
     zeros = column.filter(pc.equal(column, 0.0))
-    return len(zeros) > 0 and (has_small or pc.any(pc.less(pc.divide(1.0, zeros), 0.0)).as_py())
+    return len(zeros) > 0 and (pc.any(pc.less(pc.divide(1.0, zeros), 0.0)).as_py() or b"0e-" in digits)
 
 
 def _is_absent(column: pa.ChunkedArray, name: str, text: bytes) -> bool:

@@ -16,8 +16,6 @@ def newest_rows(keys: Sequence[pa.Array], sequences: pa.Array) -> pa.Array | Non
     keys the one with the greatest sequence stays, of those the one accepted last.
     """
     count = len(sequences)
-    if len(keys) == 1 and pc.count_distinct(keys[0]).as_py() == count:
-        return None
     order = _by_age(sequences)
     names = [f"key{number}" for number in range(len(keys))]
     columns = [_comparable(key if order is None else key.take(order)) for key in keys]
