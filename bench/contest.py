@@ -71,7 +71,7 @@ class Contest:
     """
     Who loads what into where; `script` is the straight script's module, `note` adds to the conditions.
 
-    Units: product and script commit about `load_bytes` of bodies at a time.
+    Units: product and script commit about `load_bytes` of bodies at a time, the product more if it wants.
     """
 
     id: str
@@ -128,9 +128,9 @@ class Contest:
             loads_each_run=ours.loads,
             conditions=(
                 f"{self.files.records:,} records, every fifth an update of an earlier one, in"
-                f" {ours.loads} loads of {self.load_bytes / 1e6:g} MB; the journal was filled before by real"
-                " pushes; from the log line that loading begins until all is committed and the warehouse free"
-                + self.note
+                f" {ours.loads} loads of {self.load_bytes / 1e6:g} MB and more (the script's: no more); the"
+                " journal was filled before by real pushes; from the log line that loading begins until all"
+                f" is committed and the warehouse free{self.note}"
             ),
         )
 
