@@ -20,7 +20,7 @@ from tests.waiting import wait_until
 
 REQUESTS, RECORDS = 600, 100
 LOAD_BYTES = 80_000
-"""Some requests of about 9 KB, so that each table has enough records for columns, and there are many loads."""
+"""Some requests of about 9 KB: enough records of each table for columns, and many loads."""
 
 NESTED_EVERY = 97
 DEATHS = 6
