@@ -133,3 +133,18 @@ def test_a_silent_store_is_waited_for_within_a_bound(gate: Gate, monkeypatch: py
         asyncio.run(gate.lookups.find(gate.started.secret, NOW_MS))
     monkeypatch.undo()
     assert gate.finds()
+
+
+def test_a_gate_that_closes_leaves_no_look_behind(gate: Gate) -> None:
+    """The store is closed next: a look after that would open it again, and nobody would close it. (C18)"""
+    assert gate.finds()
+    gate.clock_s += ASK_WAIT_S
+    held = threading.Lock()
+    with held, _looks_wait_for(gate, held):
+        assert gate.finds()  # and a look begins
+        closing = threading.Thread(target=gate.lookups.close)
+        closing.start()
+        closing.join(0.05)
+        assert closing.is_alive()
+    closing.join()
+    assert gate.grants.known(gate.started.secret, NOW_MS)[1] == 0

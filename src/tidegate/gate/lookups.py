@@ -47,8 +47,8 @@ class Lookups:
         return self._grants.known(token, now_ms)[0]
 
     def close(self) -> None:
-        """Stop the threads; looks that nobody waits for are given up."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Stop the threads. What has begun is waited for: a look at a closed store would open it again."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _look_ahead(self) -> None:
         """Ask in the background; a failure is told to the first request that cannot do without."""
