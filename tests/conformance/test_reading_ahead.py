@@ -87,9 +87,7 @@ def assigned(*source_ids: int, after: int = 0) -> dict[int, Assigned]:
 def load(ahead: Ahead, after: int, to: dict[int, Assigned]) -> tuple[dict[int, list[int]], int]:
     """Gather a load and go on, as a lane does; return its records and where it ends."""
     reading = ahead.read(after)
-    found = numbers(ahead.arrivals(reading, to))
-    ahead.go_on(reading, to)
-    return found, reading.upto
+    return numbers(ahead.arrivals(reading, to, go_on=True)), reading.upto
 
 
 def test_a_source_that_comes_while_its_entries_are_read_ahead_is_loaded(

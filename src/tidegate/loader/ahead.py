@@ -69,25 +69,33 @@ class Ahead:
         self._growth = 1
         return self._journal.read(after, bytes_max=self._bytes_max)
 
-    def arrivals(self, reading: Reading, assigned: Assignments) -> Arrivals:
-        """Return what a reading says to those who have these assignments."""
-        come, self._come = self._come, None
-        if come is not None and come.reading is reading and come.assigned == assigned:
-            some = come.some
-        else:
-            some = self._read_some(reading.entries, assigned, bytes_max=None)
-        self._growth = 1 if some.bytes_read else min(2 * self._growth, GROWTH_MAX)
-        return some.arrivals
+    def arrivals(self, reading: Reading, assigned: Assignments, *, go_on: bool) -> Arrivals:
+        """
+        Return what a reading says to those who have these assignments.
 
-    def go_on(self, reading: Reading, assigned: Assignments) -> None:
-        """Begin with what stands behind a reading if that fills a load; less is left until asked for."""
-        if self._fills(reading):
-            self._coming = self._thread.submit(self._gather, reading.upto, assigned, self._growth)
+        With `go_on`, begin with what stands behind it if that fills a load; less is left until asked for.
+        """
+        come, self._come = self._come, None
+        grown = min(2 * self._growth, GROWTH_MAX)
+        if come is not None and come.reading is reading and come.assigned == assigned:
+            self._growth = 1 if come.some.bytes_read else grown
+            if go_on:
+                self._go_on(reading, assigned, self._growth)
+            return come.some.arrivals
+        if go_on:  # first, so that the two are read at the same time
+            self._go_on(reading, assigned, grown)
+        some = self._read_some(reading.entries, assigned, bytes_max=None)
+        self._growth = 1 if some.bytes_read else grown
+        return some.arrivals
 
     def close(self) -> None:
         """Wait for the thread and give it up. Safe to repeat."""
         self._thread.shutdown(cancel_futures=True)
         self._coming = self._come = None
+
+    def _go_on(self, reading: Reading, assigned: Assignments, growth: int) -> None:
+        if self._fills(reading):
+            self._coming = self._thread.submit(self._gather, reading.upto, assigned, growth)
 
     def _gather(self, after: int, assigned: Assignments, growth: int) -> Gathered | None:
         reading = self._journal.read(after, bytes_max=self._bytes_max * growth)

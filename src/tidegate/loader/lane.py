@@ -288,9 +288,7 @@ class Lane:
             )
             for source_id, each in assigned.items()
         }
-        arrivals = self._ahead.arrivals(reading, assigned)
-        if only is None:
-            self._ahead.go_on(reading, assigned)
+        arrivals = self._ahead.arrivals(reading, assigned, go_on=only is None)
         self._hold()
         done = load_arrivals(self._destination, arrivals, load, sources, log=self._log)
         if only is not None and done.progress == self._progress:

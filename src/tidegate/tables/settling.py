@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,6 +23,7 @@ from tidegate.tables.naming import identity
 from tidegate.tables.placing import Placed, Placing, place_key, place_values
 from tidegate.tables.reading import TIMESTAMP, Reading, read_column
 from tidegate.tables.rows import Rows
+from tidegate.tables.scalars import Scalars
 from tidegate.tables.scales import Refused
 from tidegate.tables.system import EXTRACTED_AT, RECEIVED_AT, SEQUENCE, TABLE_VERSION
 from tidegate.tables.target import Target
@@ -218,13 +218,15 @@ def _system_columns(rows: Rows, capabilities: Capabilities) -> tuple[dict[str, p
     """Return the system columns records bring along, and the records whose values no column holds."""
     columns: dict[str, pa.Array] = {RECEIVED_AT: pa.array(rows.received_us, TIMESTAMP)}
     refused: Refused = {}
-    brought: dict[str, tuple[Sequence[Any], Branch, Type]] = {
-        SEQUENCE: (rows.sequences, Branch.INTEGER, Type.INTEGER),
-        TABLE_VERSION: (rows.versions, Branch.INTEGER, Type.INTEGER),
-        EXTRACTED_AT: (rows.extracted, Branch.INSTANT, Type.TIMESTAMP),
+    integers: set[type] = {int} if rows.sequences else set()  # known of them, so that nobody has to look
+    extracted = Scalars(rows.extracted, set(map(type, rows.extracted)))
+    brought: dict[str, tuple[Scalars, Branch, Type]] = {
+        SEQUENCE: (Scalars(rows.sequences, integers), Branch.INTEGER, Type.INTEGER),
+        TABLE_VERSION: (Scalars(rows.versions, integers), Branch.INTEGER, Type.INTEGER),
+        EXTRACTED_AT: (extracted, Branch.INSTANT, Type.TIMESTAMP),
     }
     for name, (values, branch, kind) in brought.items():
-        reading = read_column(list(values), [((branch,), len(rows))], name, 0, capabilities)
+        reading = read_column(values, [((branch,), len(rows))], name, 0, capabilities)
         refused |= reading.refused
         for other, array in reading.arrays.items():
             if other is kind:
