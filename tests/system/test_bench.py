@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,23 @@ def stalling_server(stall_s: float) -> Iterator[int]:
             loop.call_later(0 if stalled else stall_s, writer.write, ANSWER)
             stalled = True
 
+    conversations: list[asyncio.Task[Any] | None] = []
+
     async def until_left(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await answer(reader, writer)
-        except asyncio.IncompleteReadError:
-            writer.close()
+        conversations.append(asyncio.current_task())
+        with suppress(asyncio.IncompleteReadError, OSError):
+            try:
+                await answer(reader, writer)
+            finally:
+                writer.close()
+                await writer.wait_closed()
+
+    async def hang_up() -> None:
+        server.close()
+        going_on = [each for each in conversations if each is not None]
+        for each in going_on:
+            each.cancel()
+        await asyncio.wait(going_on)
 
     server = loop.run_until_complete(asyncio.start_server(until_left, "127.0.0.1", 0))
     thread = threading.Thread(target=loop.run_forever)
@@ -45,7 +57,7 @@ def stalling_server(stall_s: float) -> Iterator[int]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        server.close()
+        loop.run_until_complete(hang_up())
         loop.close()
 
 
