@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -83,13 +84,16 @@ class _looks_wait_for:  # noqa: N801 - reads as a phrase
 
     def __init__(self, gate: Gate, held: threading.Lock) -> None:
         self._gate, self._held, self._look = gate, held, gate.grants.look
+        self.begun = threading.Event()
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         def look() -> None:
+            self.begun.set()
             with self._held:
                 self._look()
 
         self._gate.grants.look = look  # type: ignore[method-assign]  # delays ours, replaces nothing of it
+        return self
 
     def __exit__(self, *_exc: object) -> None:
         self._gate.grants.look = self._look  # type: ignore[method-assign]  # as it was
@@ -140,8 +144,9 @@ def test_a_gate_that_closes_leaves_no_look_behind(gate: Gate) -> None:
     assert gate.finds()
     gate.clock_s += ASK_WAIT_S
     held = threading.Lock()
-    with held, _looks_wait_for(gate, held):
-        assert gate.finds()  # and a look begins
+    with held, _looks_wait_for(gate, held) as looks:
+        assert gate.finds()
+        assert looks.begun.wait(20)  # one that has not begun is given up
         closing = threading.Thread(target=gate.lookups.close)
         closing.start()
         closing.join(0.05)
