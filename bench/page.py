@@ -13,7 +13,7 @@ BEGIN, END = "<!-- figures: python -m bench page -->", "<!-- end of figures -->"
 
 def page(text: str, result: dict[str, Any], *later: dict[str, Any]) -> str:
     """
-    Return the page with the figures of a run in the place of those before, and the verdicts of later runs.
+    Return the page with the figures of a run in the place of those before, and what later runs add to it.
 
     Shape: Markdown with one line `BEGIN` and one line `END` -> the same with everything between replaced.
     Errors: Failed when the marks are not there, or a run was a quick one.
@@ -28,20 +28,32 @@ def page(text: str, result: dict[str, Any], *later: dict[str, Any]) -> str:
 
 
 def markdown(result: dict[str, Any], *later: dict[str, Any]) -> str:
-    """Return runs as Markdown: of the first one all figures with their conditions, of all the verdicts."""
-    parts = [_sentence(machine_line(result["machine"])), _sentence(time_line(result)), ""]
+    """
+    Return runs as Markdown: of the first one all figures with their conditions, of all the verdicts.
+
+    A later one that has no budgets, as those of `ONLY=growth`, is written like the first.
+    """
+    again = [each for each in later if each["budgets"]]
+    apart = [each for each in later if not each["budgets"]]
+    parts = _circumstances(result)
     if result["budgets"]:
         parts += [*_table(result["budgets"]), ""]
-    if later:
-        parts += [f"This run, and {len(later)} more after it:", "", *_verdicts([result, *later]), ""]
+    if again:
+        parts += [f"This run, and {len(again)} more after it:", "", *_verdicts([result, *again]), ""]
     if result["figures"]:
         parts += ["Measured too, without a budget:", "", *_table(result["figures"]), ""]
-    lines = [*result["budgets"], *result["figures"]]
+    for each in apart:
+        parts += ["In a run of its own:", "", *_circumstances(each), *_table(each["figures"]), ""]
+    lines = [line for each in (result, *apart) for line in (*each["budgets"], *each["figures"])]
     told = [f"- **{each['id']}**: {each['conditions']}." for each in lines if each.get("conditions")]
     missing = [
         f"- **{each['id']}** was not measured: {each['why']}." for each in lines if each["value"] is None
     ]
     return "\n".join([*parts, *told, *missing, ""])
+
+
+def _circumstances(result: dict[str, Any]) -> list[str]:
+    return [_sentence(machine_line(result["machine"])), _sentence(time_line(result)), ""]
 
 
 def _verdicts(runs: Sequence[dict[str, Any]]) -> list[str]:

@@ -107,6 +107,15 @@ def test_the_page_says_how_each_run_ended() -> None:
     assert "| B7 | <= 12x | not measured | not measured |" in lines
 
 
+def test_the_page_has_the_figures_of_a_run_without_budgets() -> None:
+    """What is measured by itself stands on the page of those that are measured together."""
+    alone = [seen("growth.rows", "upsert", "ms", [4.0], conditions="c2")]
+    text = page(f"{BEGIN}\n{END}", result(LINES[:2]), result(alone))
+    assert "| run 1 |" not in text
+    assert "| growth.rows | upsert | 4.00 ms |" in text.partition("In a run of its own:")[2]
+    assert "- **growth.rows**: c2." in text
+
+
 def test_a_quick_run_is_no_page() -> None:
     """Its sizes are not those of the budgets."""
     with pytest.raises(Failed, match="quick"):
