@@ -16,6 +16,7 @@ import pytest
 
 from tests.arrivals import arrival
 from tests.conformance.destinations import SCHEMA, Warehouse, span, warehouse
+from tidegate.destinations import duckdb as duckdb_destination
 from tidegate.destinations.duckdb import DuckDB
 from tidegate.errors import AccessDenied, DestinationBusy, DestinationDown, LoadRefused, TableHeld
 from tidegate.tables.model import Type
@@ -230,3 +231,16 @@ def test_a_destination_works_on_after_a_failed_load(shop: Warehouse) -> None:
         shop.destination.load(load.parts, span(0, 1))
     shop.destination.open()
     assert 1 == shop.destination.load(load.parts, span(0, 1)).rows
+
+
+def test_a_load_that_lacks_memory_gets_more(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that replaces rows of a thousand tables does; here fewer tables lack less. (D4)"""
+    monkeypatch.setitem(duckdb_destination._LOADING, "memory_limit", "30MB")
+    tables = [f"t{number}" for number in range(100)]
+    fields = {f"field_{number}": "text" for number in range(10)}
+    with warehouse("duckdb", path.parent) as shop:
+        for position in (1, 2):
+            row = fields | {"id": 1, "n": position}
+            load = shop.prepare(*(arrival(row, table_name=each, position=position) for each in tables))
+            assert 100 == shop.destination.load(load.parts, span(position - 1, position)).rows
+        assert [{"n": 2}] == shop.ask("select n from t99")

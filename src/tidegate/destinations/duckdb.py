@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -72,6 +73,12 @@ _OFFLINE: _Config = {"autoinstall_known_extensions": "false", "autoload_known_ex
 # DuckDB keeps as much of the file in memory as it may; what does not fit goes through the system's cache. Of
 # 1,000 MB for the loader, two loads of a 20 MB request take 350 MB at worst, beside 130 MB for the programs.
 _LOADING: _Config = _OFFLINE | {"memory_limit": "250MB"}
+_MORE_MEMORY = ("1GB", "4GB")
+"""
+What a change or a load may have that fails with less, until the file is closed.
+
+DuckDB holds half a megabyte of memory for each table that a transaction replaces rows of.
+"""
 _QUERYING: _Config = _OFFLINE | {"enable_external_access": "false"}
 
 _BOOKKEEPING = """
@@ -90,6 +97,8 @@ _BOOKKEEPING = """
         column_name varchar not null
     );
 """
+T = TypeVar("T")
+
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 
@@ -175,28 +184,13 @@ class DuckDB:
 
     def apply(self, change: Change) -> None:
         """Make one change; one already made is left as it is (D3)."""
-        with self._translated(DestinationDown), self._transaction():
-            match change:
-                case CreateSchema():
-                    self._db.execute(f"create schema if not exists {quoted(change.schema_name)}")
-                case CreateTable():
-                    self._create_table(change.table)
-                case AddColumn() | RenameColumn() | GrowDecimal():
-                    self._alter(change)
-                case DropKey():
-                    pass  # nothing keeps keys unique
+        with self._translated(DestinationDown):
+            self._with_room(partial(self._apply, change))
 
     def load(self, parts: Sequence[Part], span: Span, *, rehearse: bool = False) -> Loaded:
         """Write the parts and the progress, in one transaction (D4 to D6, D10, D11)."""
-        with self._translated(LoadRefused), self._transaction(undo=rehearse):
-            if is_loaded(self._progress(span.journal_id), span, str(self._path)):
-                return Loaded(rows=0)
-            rows = 0
-            for part in parts:
-                count = write_part(self._db, part)
-                rows += count if counts_as_loaded(part.table) else 0
-            self._note(span.journal_id, span.after)
-        return Loaded(rows=rows)
+        with self._translated(LoadRefused):
+            return self._with_room(partial(self._load, parts, span, rehearse=rehearse))
 
     def progress(self, journal_id: str) -> Progress | None:
         """Return the progress last committed for a journal (D7)."""
@@ -239,6 +233,40 @@ class DuckDB:
         if self._connection is None:
             raise DestinationDown(f"{self._path} is not open; open() comes first")
         return self._connection
+
+    def _apply(self, change: Change) -> None:
+        with self._transaction():
+            match change:
+                case CreateSchema():
+                    self._db.execute(f"create schema if not exists {quoted(change.schema_name)}")
+                case CreateTable():
+                    self._create_table(change.table)
+                case AddColumn() | RenameColumn() | GrowDecimal():
+                    self._alter(change)
+                case DropKey():
+                    pass  # nothing keeps keys unique
+
+    def _load(self, parts: Sequence[Part], span: Span, *, rehearse: bool) -> Loaded:
+        with self._transaction(undo=rehearse):
+            if is_loaded(self._progress(span.journal_id), span, str(self._path)):
+                return Loaded(rows=0)
+            rows = 0
+            for part in parts:
+                count = write_part(self._db, part)
+                rows += count if counts_as_loaded(part.table) else 0
+            self._note(span.journal_id, span.after)
+        return Loaded(rows=rows)
+
+    def _with_room(self, work: Callable[[], T]) -> T:
+        """Do something that undoes itself when it fails; again with more memory if that is what it lacked."""
+        for memory in _MORE_MEMORY:
+            try:
+                return work()
+            except duckdb.OutOfMemoryException:
+                if self._connection is None:  # nothing can be asked of it any more
+                    raise
+                self._db.execute(f"set memory_limit = '{memory}'")
+        return work()
 
     @contextmanager
     def _transaction(self, *, undo: bool = False) -> Iterator[None]:
