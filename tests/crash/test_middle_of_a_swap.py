@@ -141,7 +141,9 @@ def test_a_server_whose_loader_dies_swaps_and_adds_once(
             "sequence": 9,
         }
         push(product, *rows(product, 3, table_version=2), switch | {"table_version": 2})
-        assert not fuse.exists()
+        # What is loaded is seen to be loaded a moment before the last of the points.
+        wait_until(lambda: not fuse.exists(), within_s=60, what=f"a crash at {point}")
+        product.wait_until_loaded()
         sent = [(key, number) for number in (2, 3) for key in PUSHED]
         # Rows of the last request have the version and the keys of the one before.
         expected = [each for each in sent if option == "--append-only" or each[1] == 3]
