@@ -114,7 +114,8 @@ class Product:
                 continue
         if part is None:
             self._reap()
-            psutil.wait_procs(victims, timeout=START_S_MAX)
+        # Until it is gone, a thread of it may still end what it is doing, and write a last line.
+        psutil.wait_procs(victims, timeout=START_S_MAX)
         return killed
 
     def stop(self) -> int:
@@ -182,11 +183,11 @@ class Product:
         )
 
     def metric(self, name: str) -> float:
-        """Return one value of `/metrics`: the sum over all labels."""
-        text = httpx.get(self.base_url + "/metrics", timeout=30, trust_env=False).text
+        """Return one value of `/metrics`: the sum over all labels; an answer without numbers is an error."""
+        answer = httpx.get(self.base_url + "/metrics", timeout=30, trust_env=False).raise_for_status()
         values = [
             line.rpartition(" ")[2]
-            for line in text.splitlines()
+            for line in answer.text.splitlines()
             if line.partition("{")[0].split(" ")[0] == name
         ]
         return sum(float(value) for value in values)
@@ -194,7 +195,7 @@ class Product:
     def _waiting_requests(self) -> float:
         try:
             return self.metric("tidegate_journal_waiting_requests")
-        except httpx.TransportError:
+        except httpx.HTTPError:
             return -1.0
 
 

@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from tests.waiting import wait_until
 
 
 @dataclass(frozen=True)
@@ -151,11 +154,23 @@ def mail_server(mailbox: Mailbox, *, certificate: Path | None = None, **options:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         options |= {"tls_context": context, "require_starttls": True}
-    controller = Controller(mailbox, hostname="127.0.0.1", port=mailbox.port or _free_port(), **options)
+    sessions: list[SMTP] = []
+
+    class Server(Controller):
+        def factory(self) -> SMTP:
+            sessions.append(super().factory())  # type: ignore[no-untyped-call]  # no types there
+            return sessions[-1]
+
+    controller = Server(
+        mailbox, hostname="127.0.0.1", port=mailbox.port or _free_port(), ready_timeout=60, **options
+    )
     mailbox.port = controller.port
-    controller.start()
     try:
+        controller.start()
         yield mailbox
+        # A mail is there before its sender has hung up; cut off in between, STARTTLS leaves a socket open.
+        hung_up = "the senders' hanging up"
+        wait_until(lambda: all(each.transport is None for each in sessions), within_s=60, what=hung_up)
     finally:
         controller.stop()
 

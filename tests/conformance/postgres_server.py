@@ -19,7 +19,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -36,6 +36,7 @@ PASSWORD = "pass:word/@%&"  # noqa: S105 - of a server that lives as long as the
 QUOTED_PASSWORD = "pass%3Aword%2F%40%25%26"  # noqa: S105 - the same, quoted
 _NOBODY = 65_534
 _START_S_MAX = 60.0
+_PORT_TAKEN = "Address already in use"
 HASTY: Mapping[str, str] = {
     "fsync": "off",  # a killed process loses nothing that was written; only a machine would
     "full_page_writes": "off",
@@ -63,6 +64,7 @@ class PostgresServer:
             if not _open_to_all(self._bin):
                 self._bin = _copied(self._bin, self._folder)
         self.port = _free_port()
+        self._answered = False
         self._process: subprocess.Popen[bytes] | None = None
         self._names = (f"warehouse_{number}" for number in itertools.count())
         self._data = self._folder / "data"
@@ -80,20 +82,9 @@ class PostgresServer:
 
     def start(self) -> PostgresServer:
         """Start it and wait until it answers."""
-        flags = [f"-c{name}={value}" for name, value in self._settings.items()]
-        listen = ["-h", "127.0.0.1", "-p", str(self.port), "-k", ""]
-        with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(self._bin / "postgres"), "-D", str(self._data), *listen, *flags],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self._folder,
-                user=self._user,
-                group=self._user,
-                extra_groups=[] if self._user is not None else None,
-            )
+        self._launch()
         wait_until(self._answers, within_s=_START_S_MAX, what="the PostgreSQL server")
+        self._answered = True
         self._execute(
             "do $$ begin if not exists (select from pg_roles where rolname = 'tidegate') then"
             f" create role {ROLE} login password '{PASSWORD}'; end if; end $$"
@@ -107,30 +98,27 @@ class PostgresServer:
     def kill(self) -> None:
         """SIGKILL the server and all its processes at once."""
         if self._process is not None:
-            children = psutil.Process(self._process.pid).children(recursive=True)
-            self._process.kill()
-            for child in children:
-                try:
-                    child.kill()
-                except psutil.NoSuchProcess:
-                    continue
-            psutil.wait_procs(children, timeout=_START_S_MAX)
+            halted = self._halted()
+            for each in halted:
+                with suppress(psutil.NoSuchProcess):
+                    each.kill()
             self._process.wait(_START_S_MAX)
+            psutil.wait_procs(halted, timeout=_START_S_MAX)
             self._process = None
 
     @contextmanager
     def silent(self) -> Iterator[None]:
         """Stop all its processes for a while: connections stay, and nothing answers."""
-        assert self._process is not None
-        owner = psutil.Process(self._process.pid)
-        halted = [owner, *owner.children(recursive=True)]
+        halted = self._halted()
         for each in halted:
-            each.suspend()
+            with suppress(psutil.NoSuchProcess):
+                each.suspend()
         try:
             yield
         finally:
-            for each in halted:
-                each.resume()
+            for each in reversed(halted):
+                with suppress(psutil.NoSuchProcess):
+                    each.resume()
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -147,13 +135,42 @@ class PostgresServer:
         """Connect as the server's owner to the database of an address: what people do behind our back."""
         return _admin(f"host=127.0.0.1 port={self.port} user=postgres dbname={address.rpartition('/')[2]}")
 
+    def _halted(self) -> list[psutil.Process]:
+        """Stop the process that makes the others; return it and those there are, none of which is missed."""
+        assert self._process is not None
+        owner = psutil.Process(self._process.pid)
+        owner.suspend()
+        wait_until(lambda: owner.status() == psutil.STATUS_STOPPED, what="the halt")
+        return [owner, *owner.children(recursive=True)]
+
     def _execute(self, sql: str) -> None:
         with _admin(f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres") as admin:
             admin.execute(sql.encode())
 
+    def _launch(self) -> None:
+        flags = [f"-c{name}={value}" for name, value in self._settings.items()]
+        listen = ["-h", "127.0.0.1", "-p", str(self.port), "-k", ""]
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(self._bin / "postgres"), "-D", str(self._data), *listen, *flags],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                user=self._user,
+                group=self._user,
+                extra_groups=[] if self._user is not None else None,
+            )
+
     def _answers(self) -> bool:
         assert self._process is not None
-        assert self._process.poll() is None, self.log_path.read_text()[-2000:]
+        if self._process.poll() is not None:
+            said = self.log_path.read_text()[-2000:]
+            assert _PORT_TAKEN in said, said
+            # It was free while nobody listened there. Once somebody knows the address it has to come back.
+            self.port = self.port if self._answered else _free_port()
+            self._launch()
+            return False
         try:
             self._execute("select 1")
         except psycopg.OperationalError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -133,6 +134,23 @@ def test_a_damaged_file_is_told_and_not_touched(path: Path, damage: bytes) -> No
         with pytest.raises(DestinationDown, match=path.name):
             call()
     assert damage == path.read_bytes()
+
+
+@pytest.mark.parametrize("size", [0, 100, 4_096, 8_192])
+def test_a_file_is_made_whole_or_not_at_all(path: Path, size: int) -> None:
+    """A full disk, or a death, while it is made leaves nothing that could not be opened ever after. (D1)"""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limit[1]))
+    try:
+        with pytest.raises(DestinationDown, match=path.name):
+            DuckDB(path).open()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert [] == list(path.parent.iterdir())
+    opened = DuckDB(path)
+    opened.open()
+    opened.close()
+    assert [path] == list(path.parent.iterdir())
 
 
 @contextmanager

@@ -467,20 +467,28 @@ def test_two_loaders_may_open_an_empty_database_at_once(database: Database) -> N
 
 def test_a_deadlock_is_tried_again(shop: Warehouse, database: Database) -> None:
     """The load that the server chose to end is busy, not refused, and works when it is made again. (D4)"""
-    shop.load(arrival({"id": 1}), arrival({"id": 1}, table_name="boats"), after=0, upto=1)
+    tables = ("boats", "cars", "vans")
+    shop.load(*(arrival({"id": 1}, table_name=each) for each in tables), after=0, upto=1)
+    count = "select count(*) from pg_locks where not granted"
+    patient = "set local deadlock_timeout = '1min'"
+    lock = "lock table shop.{} in access exclusive mode"
+    admin = partial(database.server.admin, database.address)
     with opened(f"{database.url}?options=-c%20lock_timeout%3D1min") as destination:
-        parts = shop.prepare(
-            arrival({"id": 1}, position=2), arrival({"id": 1}, table_name="boats", position=2)
-        )
-        with database.server.admin(database.address) as admin, admin.transaction():
-            admin.execute("set local deadlock_timeout = '1min'")
-            admin.execute("lock table shop.boats in access exclusive mode")
-            loading = Attempt(partial(destination.load, parts.parts, span(1, 2)))
-            waiting = "select count(*) from pg_locks where not granted"
-            wait_until(lambda: database.person(waiting) == [(1,)], what="the load at the second table")
-            admin.execute("lock table shop.cars in access exclusive mode")
-            assert isinstance(loading.outcome(), DestinationBusy)
-        assert 2 == destination.load(parts.parts, span(1, 2)).rows
+        parts = shop.prepare(*(arrival({"id": 1}, table_name=each, position=2) for each in tables)).parts
+        with admin() as other, other.transaction():
+            other.execute(patient)
+            other.execute(lock.format("vans").encode())
+            # Who waits last finds the deadlock: that is the load, let on to the third table by this one.
+            with admin() as third, third.transaction():
+                third.execute(lock.format("cars").encode())
+                loading = Attempt(partial(destination.load, parts, span(1, 2)))
+                wait_until(lambda: database.person(count) == [(1,)], what="the load at the second table")
+                waiting = Attempt(partial(other.execute, lock.format("boats").encode()))
+                wait_until(lambda: database.person(count) == [(2,)], what="the other at the first table")
+            outcome = loading.outcome()
+            assert (True, True) == (isinstance(outcome, DestinationBusy), "deadlock detected" in str(outcome))
+            waiting.outcome()
+        assert 3 == destination.load(parts, span(1, 2)).rows
 
 
 # --- Queries -----------------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from tests.conformance.control_stores import open_at
-from tidegate.control import accounts, destinations, sources
+from tidegate.control import accounts, destinations, loads, sources, usage
+from tidegate.control.store import Store
 from tidegate.destinations.base import Loaded
 from tidegate.destinations.memory import Memory
-from tidegate.errors import DestinationDown, LoadConflict
+from tidegate.errors import ControlUnavailable, DestinationDown, LoadConflict
 from tidegate.journal import Journal, MemoryJournal, SqliteJournal
 from tidegate.loader.handover import hand_over
 from tidegate.loader.lane import Lane
@@ -62,6 +65,21 @@ class Shaky(Memory):
             for (schema, table), rows in self._rows.items()
             if table == "notes"
         }
+
+
+class Deaf(Store):
+    """A control store whose next answers after a commit get lost."""
+
+    answers_lost = 0
+
+    @contextmanager
+    def writing(self, *, actor: str | None = None) -> Iterator[Connection]:
+        """Commit, and sometimes do not tell."""
+        with super().writing(actor=actor) as conn:
+            yield conn
+        if self.answers_lost:
+            self.answers_lost -= 1
+            raise ControlUnavailable("the connection was lost after the commit")
 
 
 class World:
@@ -362,6 +380,35 @@ def test_a_warehouse_of_an_earlier_release_is_gone_on_with(world: World) -> None
     assert [1, 2] == world.warehouses["old"].numbers()["a"]
     world.settle()
     assert world.expected() == world.found()
+
+
+def test_what_may_have_been_told_is_counted_once(world: World, tmp_path: Path) -> None:
+    """The store commits the reports, its answer gets lost, and the lane tells them again. (C26)"""
+    destination_id = world.destination("db")
+    source_id = world.source("a")
+    store = Deaf.open(tmp_path / "control.db")
+    lane = Lane(
+        destination_id=destination_id,
+        destination=world.connect("memory://db"),
+        journal=world.journal,
+        ledger=StoreLedger(store, destination_id, world.journal.journal_id, lambda: NOW_MS),
+        settings=Settings(load_bytes=1_000_000, load_wait_s=0.0),
+        metrics=Metrics(),
+        log=LOG,
+        now_ms=lambda: NOW_MS,
+    )
+    for count in (3, 2):
+        world.push(source_id, count)
+        store.answers_lost = 1
+        with pytest.raises(ControlUnavailable):
+            lane.turns()
+        lane.lose_track()
+        while lane.turns():
+            pass
+    with store.reading() as conn:
+        assert {"notes": (5, 0)} == usage.totals(conn, source_id)
+        assert [2, 3] == [each.rows_loaded for each in loads.latest(conn, 9)]
+    store.close()
 
 
 def test_a_new_journal_counts_from_one(world: World) -> None:

@@ -44,8 +44,8 @@ class Place:
         self._opened.clear()
 
     def sqlite(self, arguments: dict[str, Any]) -> Journal:
-        """Open the SQLite journal in the folder."""
-        return SqliteJournal(self._folder / "journal.db", **arguments)
+        """Open the SQLite journal in the folder; nobody in line for a slow disk gives up."""
+        return SqliteJournal(self._folder / "journal.db", wait_s_max=120.0, **arguments)
 
     def memory(self, arguments: dict[str, Any]) -> Journal:
         """Make the journal in memory, once."""

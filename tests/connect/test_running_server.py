@@ -54,12 +54,12 @@ def test_a_source_is_made_used_rotated_paused_and_deleted(product: Product, conn
     second = connect.post(tokens).json()
     assert 201 == push(product, second["access_token"], 2)
     connect.delete(f"{tokens}/{first['id']}").raise_for_status()
-    wait_until(lambda: 401 == push(product, first["access_token"], 3), within_s=5, what="the refusal")
+    wait_until(lambda: 401 == push(product, first["access_token"], 3), what="the refusal")
     path = f"/v4/sources/{source['id']}"
     connect.put(path, json={"paused_at": "2020-01-01T00:00:00Z"}).raise_for_status()
-    wait_until(lambda: 401 == push(product, second["access_token"], 4), within_s=5, what="the pause")
+    wait_until(lambda: 401 == push(product, second["access_token"], 4), what="the pause")
     connect.put(path, json={"paused_at": None}).raise_for_status()
-    wait_until(lambda: 201 == push(product, second["access_token"], 5), within_s=5, what="the resumption")
+    wait_until(lambda: 201 == push(product, second["access_token"], 5), what="the resumption")
     product.wait_until_loaded()
     ids = {row["id"] for row in product.rows("SELECT id FROM guide.orders")}
     assert {1, 2, 5} <= ids
@@ -77,7 +77,7 @@ def test_a_source_is_made_used_rotated_paused_and_deleted(product: Product, conn
     assert "orders" in product.run("tables", "list", "guide").stdout
     assert ("guide", "orders", None) == (load["source_name"], load["stream_name"], load["error_state"])
     connect.delete(path).raise_for_status()
-    wait_until(lambda: 401 == push(product, second["access_token"], 6), within_s=5, what="the end")
+    wait_until(lambda: 401 == push(product, second["access_token"], 6), what="the end")
 
 
 def test_connect_tokens_are_made_listed_and_revoked(product: Product, connect: httpx.Client) -> None:

@@ -21,7 +21,8 @@ GROUP = 4
 
 def open_journal(path: Path) -> SqliteJournal:
     """Open the journal that a test and its processes share."""
-    return SqliteJournal(path, bytes_max=1_000_000_000, retention_s=0, retention_bytes_max=0)
+    # A process that never gets its turn is a hang; on a slow disk many syncs of others may come before it.
+    return SqliteJournal(path, bytes_max=1_000_000_000, retention_s=0, retention_bytes_max=0, wait_s_max=60.0)
 
 
 def numbered_request(writer: str, number: int) -> Request:

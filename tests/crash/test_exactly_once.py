@@ -36,8 +36,8 @@ def test_nothing_is_lost_or_doubled_when_a_process_dies_at_a_named_point(
     fuse = tmp_path / "fuse"
     environ = {"TIDEGATE_LOAD_WAIT_S": "0.05", "TIDEGATE_CRASH_AT": f"{point}={fuse}"}
     product = Product(tmp_path / "data", flags=("--workers", "2"), environ=environ).start()
+    pusher = Pusher(product)
     try:
-        pusher = Pusher(product)
         pusher.start()
         for _ in range(3):
             before = len(pusher.acknowledged)
@@ -50,6 +50,7 @@ def test_nothing_is_lost_or_doubled_when_a_process_dies_at_a_named_point(
         check(product, pusher)
         exercised(f"crash: {point}")
     finally:
+        pusher.stop()
         product.close()
 
 
@@ -58,18 +59,20 @@ def test_nothing_is_lost_or_doubled_when_processes_die_at_random(
 ) -> None:
     """Gates, the loader and the whole tree are killed at random moments; the count is exact. (P1 to P4)"""
     pusher = Pusher(product)
-    pusher.start()
     choose = random.Random(20)  # noqa: S311 - a test's dice
-    for round_number in range(ROUNDS):
-        before = len(pusher.acknowledged)
-        wanted = before + choose.randrange(150)
-        wait_until(lambda: len(pusher.acknowledged) > wanted, within_s=60, what="pushing to go on")  # noqa: B023 - called at once
-        part = ("gate", "loader", None)[round_number % 3]
-        killed = product.kill(part)
-        exercised(f"crash: killed {part or 'the whole tree'}")
-        assert killed >= 0
-        if part is None:
-            product.start()
-    pusher.stop()
+    try:
+        pusher.start()
+        for round_number in range(ROUNDS):
+            before = len(pusher.acknowledged)
+            wanted = before + choose.randrange(150)
+            wait_until(lambda: len(pusher.acknowledged) > wanted, within_s=60, what="pushing to go on")  # noqa: B023 - called at once
+            part = ("gate", "loader", None)[round_number % 3]
+            killed = product.kill(part)
+            exercised(f"crash: killed {part or 'the whole tree'}")
+            assert killed >= 0
+            if part is None:
+                product.start()
+    finally:
+        pusher.stop()
     check(product, pusher)
     assert 0 == product.stop()

@@ -38,6 +38,20 @@ def test_appends_are_synced(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_a_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    """SQLite itself does not wait when the way a new file is written changes. (J9)"""
+    path = tmp_path / "journal.db"
+    opened: list[SqliteJournal] = []
+    opener = threading.Thread(target=lambda: opened.append(open_journal(path)))
+    with closing(sqlite3.connect(path)) as another:
+        another.executescript("PRAGMA user_version = 0; BEGIN IMMEDIATE")  # its first page, and no table yet
+        opener.start()
+        opener.join(0.3)
+        assert opener.is_alive()
+    opener.join(60)
+    opened.pop().close()
+
+
 @pytest.mark.parametrize(
     "content", [b"not a database, but long enough to be one" * 100, b"SQLite format 3\x00" * 300]
 )

@@ -38,7 +38,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     running = Product(
         tmp_path_factory.mktemp("bad") / "data",
         flags=("--workers", "1"),
-        environ={"TIDEGATE_LOAD_WAIT_S": "0.1", "TIDEGATE_BODY_WAIT_S_MAX": "1"},
+        environ={"TIDEGATE_LOAD_WAIT_S": "0.1", "TIDEGATE_BODY_WAIT_S_MAX": "4"},
     )
     running.start()
     yield running

@@ -201,6 +201,7 @@ def _settled(product: Product, file: Path) -> Town:
     )
     store = Store.open(product.data_dir / "control.db")
     wait_until(lambda: _used_at(store), what="the token's last use")
+    wait_until(lambda: _told(store), what="the notification of the rejected record")
     for notifier in product.processes("notifier"):
         notifier.suspend()  # what it finds out on its own would look like what a command did
     with store.writing() as conn:
@@ -233,6 +234,11 @@ def _settled(product: Product, file: Path) -> Town:
 def _used_at(store: Store) -> datetime | None:
     with store.reading() as conn:
         return access_tokens.get(conn, 1).last_used_at
+
+
+def _told(store: Store) -> bool:
+    with store.reading() as conn:
+        return bool(notifications.list_(conn))
 
 
 def _anonymous(text: str, town: Town, owned: dict[str, str]) -> str:

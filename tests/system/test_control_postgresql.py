@@ -56,7 +56,7 @@ def test_server_and_commands_share_a_store_elsewhere(
     assert ["import_api", "web_shop"] == [
         each["schema_name"] for each in json.loads(product.run("sources", "list", "--json").stdout)
     ]
-    with httpx.Client(base_url=product.base_url, trust_env=False) as client:
+    with httpx.Client(base_url=product.base_url, timeout=60, trust_env=False) as client:
         headers = {"Authorization": f"Bearer {made['access_token']}"}
         record = product.record("orders", 1, {"id": 1})
         assert 201 == client.post("/v2/import/push", json=[record], headers=headers).status_code
@@ -150,7 +150,9 @@ def test_nothing_is_lost_while_postgresql_restarts(
             sender.stop()
         product.wait_until_loaded()
         assert [{"n": len(sender.accepted)}] == product.rows("SELECT count(*) AS n FROM t")
-        wait_until(lambda: _reported(product) == len(sender.accepted), what="every row in the usage")
+        wait_until(
+            lambda: _reported(product) == len(sender.accepted), within_s=60, what="every row in the usage"
+        )
         assert product.status()["healthy"]
         assert processes == _gates_and_loader(product)
         assert {201, 503} >= set(sender.statuses)

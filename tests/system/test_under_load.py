@@ -38,7 +38,8 @@ class Pushers:
         """Push until told to stop. Shape of an answer: number, token, when it was sent, status."""
         with httpx.Client(base_url=self.product.base_url, timeout=60, trust_env=False) as client:
             while not self.stopping.is_set():
-                number, token = next(self.numbers), self.tokens[turn % len(self.tokens)]
+                tokens = self.tokens
+                number, token = next(self.numbers), tokens[turn % len(tokens)]
                 message = {"action": "upsert", "sequence": number, "data": {"n": number}}
                 body = {"table_name": "events", "schema": SCHEMA, "messages": [message]}
                 sent_at = time.monotonic()
@@ -114,7 +115,7 @@ def test_changes_under_load_lose_nothing(product: Product) -> None:
         pushers.wait_for(old, 401, after=revoked_at)
         pushers.wait_for(new, 201, after=revoked_at)
         pushers.none_accepted(old, from_s=revoked_at, until_s=float("inf"))
-        pushers.tokens[:] = [new]
+        pushers.tokens = [new]
         product.run("sources", "pause", "busy")
         paused_at = time.monotonic() + REFUSED_WITHIN_S
         pushers.wait_for(new, 401, after=paused_at)

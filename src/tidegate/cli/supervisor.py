@@ -32,6 +32,9 @@ import everything) waits, longer each time."""
 RESTART_S_MAX = 10.0
 POLL_S = 0.05
 
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""The signals that end a server, from a terminal too."""
+
 
 @dataclass(slots=True)
 class Child:
@@ -66,7 +69,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Start every child; they import and wait for `begin`. SIGTERM and SIGINT end `run` from now on."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in ENDING:
             signal.signal(number, lambda _number, _frame: self._stop.set())
         for child in self._children:
             if not child.begins_after_s:
@@ -91,7 +94,7 @@ class Supervisor:
         self.stop(log)
 
     def stop(self, log: Log) -> None:
-        """Ask every child to finish, and kill those that do not in time."""
+        """Ask every child to finish, and kill those that do not in time; no signal ends this process then."""
         running = [child.process for child in self._children if child.process is not None]
         for process in running:
             process.terminate()
@@ -103,6 +106,9 @@ class Supervisor:
                 log.error("killed a process that did not stop", pid=process.pid)
                 process.kill()
                 process.wait()
+        # A second signal, when the interpreter has given up its handlers, would make a good end a bad one.
+        for number in ENDING:
+            signal.signal(number, signal.SIG_IGN)
 
     def _begin(self, child: Child) -> None:
         with contextlib.suppress(BrokenPipeError):  # it died already; it will be started again

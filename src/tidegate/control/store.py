@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, Self, cast
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -75,7 +75,7 @@ class Store:
         actor: str = "server",
         create: bool = True,
         busy_wait_ms_max: int = BUSY_WAIT_MS_MAX,
-    ) -> Store:
+    ) -> Self:
         """
         Open the store of a path, `sqlite:///` or `postgresql://` URL; make or migrate it where that is due.
 

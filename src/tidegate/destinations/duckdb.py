@@ -8,12 +8,14 @@ again after each opening: the key columns are NOT NULL, the key lists stand in s
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, TypeVar
 
 import duckdb
@@ -145,6 +147,7 @@ class DuckDB:
         """Open the file for writing, and make file and bookkeeping on first use (D1)."""
         if self._connection is None:
             with self._translated(DestinationDown):
+                _make_file(self._path)
                 connection = duckdb.connect(str(self._path), config=_LOADING)
             try:
                 with self._translated(DestinationDown):
@@ -422,6 +425,22 @@ def _column(name: str, native: str, nullable: bool, scale: int | None) -> Column
         return Column(name=name, type=Type.DECIMAL, scale=scale, nullable=nullable, native=native)
     kind = Type.INTEGER if native in _SMALLER else _TYPES.get(native)
     return Column(name=name, type=kind, nullable=nullable, native=native, bits=_SMALLER.get(native))
+
+
+def _make_file(path: Path) -> None:
+    """
+    Make an empty database where there is no file, whole or not at all.
+
+    DuckDB writes the heads of a new file one after the other, and opens none that lacks one of them.
+    Errors: duckdb.Error, as when the disk is full.
+    """
+    # Where it cannot be made like this, or somebody else made it meanwhile, opening it says so or makes it.
+    with suppress(OSError):
+        if not path.exists():
+            with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+                whole = Path(folder, path.name)
+                duckdb.connect(str(whole), config=_LOADING).close()
+                os.link(whole, path)
 
 
 def _ours(path: Path, exc: duckdb.Error, otherwise: type[DestinationError]) -> DestinationError:

@@ -293,8 +293,7 @@ def _create_schema(connection: sqlite3.Connection) -> None:
         return
     # Both must stand before the first page is written. Journal mode stays with the file.
     connection.executescript(f"PRAGMA page_size = {PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL;")
-    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-    if mode != b"wal":
+    if _write_ahead(connection) != b"wal":
         raise JournalUnusable(
             "the data folder's file system cannot share memory between processes; use a local disk"
         )
@@ -307,6 +306,20 @@ def _create_schema(connection: sqlite3.Connection) -> None:
         connection.execute("COMMIT")
     finally:
         _roll_back(connection)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> bytes:
+    """Put a new file into write-ahead mode; SQLite does not wait its turn for that, so it is done here."""
+    until = time.monotonic() + _READ_WAIT_S
+    while True:
+        try:
+            mode: bytes = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        except sqlite3.OperationalError as exc:
+            if _code(exc) != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(_BUSY_PAUSE_S)
+        else:
+            return mode
 
 
 def _upgrade(connection: sqlite3.Connection) -> None:

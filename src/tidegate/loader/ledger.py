@@ -93,6 +93,7 @@ class StoreLedger:
         self._assigned: Mapping[int, Assigned] = {}
         self._now_ms = now_ms
         self._failing = True  # as far as we know: the first load that works clears what an earlier run noted
+        self._unsure = False  # whether what is told may have been committed, and only the answer lost
         self._since_prune = 0
         self._seen: dict[tuple[int, str], int] = {}  # hashes: schemas are long
 
@@ -159,9 +160,16 @@ class StoreLedger:
     def loaded(
         self, reports: Sequence[LoadReport], progress: Progress | None, seen: Sequence[Seen] = ()
     ) -> None:
-        """Keep the reports, and the calls of hooks that tell of them; note that the destination works."""
+        """
+        Keep the reports, and the calls of hooks that tell of them; note that the destination works.
+
+        Errors: ControlError; then it may be told again, and is kept once.
+        """
         news = [each for each in seen if self._seen.get((each.source_id, each.table_name)) != hash(each)]
+        unsure, self._unsure = self._unsure, True
         with self._store.writing() as conn:
+            if unsure and self._is_noted(conn, progress):
+                reports = ()
             stream_schemas.note(conn, news)
             if progress is not None:
                 self._note(conn, progress)
@@ -173,7 +181,7 @@ class StoreLedger:
             if self._since_prune >= PRUNE_EVERY:
                 loads.prune(conn)
                 self._since_prune = 0
-        self._failing = False
+        self._failing = self._unsure = False
         self._seen |= {(each.source_id, each.table_name): hash(each) for each in news}
 
     def forget(self, before_ms: int) -> None:
@@ -183,6 +191,10 @@ class StoreLedger:
 
     def _note(self, conn: Connection, progress: Progress) -> None:
         destinations.note_progress(conn, self._destination_id, as_text(progress, self._journal_id))
+
+    def _is_noted(self, conn: Connection, progress: Progress | None) -> bool:
+        noted = from_text(destinations.noted_progress(conn, self._destination_id), self._journal_id)
+        return progress is not None and progress == noted
 
     def failing(self, error: str) -> None:
         """Note the error; from now on clients of these sources are told that processing waits."""
@@ -212,6 +224,9 @@ class NewcomerLedger(StoreLedger):
     def noted(self) -> Progress | None:
         """Return how far it was caught up with when the lane began."""
         return Progress(self._newcomer.reached or 0)
+
+    def _is_noted(self, conn: Connection, progress: Progress | None) -> bool:  # noqa: ARG002 - not known of one source
+        return False
 
     def _note(self, conn: Connection, progress: Progress) -> None:
         safe = min([progress.upto, *(each.after for each in progress.held)])
