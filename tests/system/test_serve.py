@@ -19,6 +19,7 @@ from tests.product import TIDEGATE, Product, is_gone
 from tests.waiting import wait_until
 
 Exercised = Callable[[str], None]
+HangUp = Callable[[signal.Handlers], object]
 
 
 @pytest.fixture
@@ -180,6 +181,40 @@ def test_an_impatient_person_does_not_spoil_the_end(product: Product) -> None:
 
     wait_until(gone, within_s=60, what="the end")
     assert 0 == product.stop()
+
+
+@pytest.fixture
+def hang_up() -> Iterator[HangUp]:
+    """Say what processes started from here on inherit for SIGHUP."""
+    before = signal.getsignal(signal.SIGHUP)
+    yield lambda handler: signal.signal(signal.SIGHUP, handler)
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_a_closed_terminal_ends_it(product: Product, hang_up: HangUp) -> None:
+    """As other programs do."""
+    assert 0 == product.stop()
+    hang_up(signal.SIG_DFL)
+    process = product.start().process
+    assert process is not None
+    process.send_signal(signal.SIGHUP)
+    assert 0 == process.wait(60)
+
+
+def test_with_nohup_it_outlives_the_terminal(product: Product, hang_up: HangUp) -> None:
+    """SIGHUP that was ignored when it started changes nothing."""
+    assert 0 == product.stop()
+    already = product.log_path.read_text().count("stopping")
+    hang_up(signal.SIG_IGN)
+    process = product.start().process
+    assert process is not None
+    process.send_signal(signal.SIGHUP)
+    with product.client() as client:
+        answer = client.post("/v2/import/push", json=[product.record("t", 1, {"id": 1})])
+    assert 201 == answer.status_code
+    product.wait_until_loaded()
+    assert [{"id": 1}] == product.rows("SELECT id FROM t")
+    assert already == product.log_path.read_text().count("stopping")
 
 
 @pytest.mark.parametrize("part", ["gate", "loader"])

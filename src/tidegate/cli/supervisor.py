@@ -56,7 +56,7 @@ class Child:
 
 
 class Supervisor:
-    """Runs children until SIGTERM or SIGINT; `run` returns when all of them are gone."""
+    """Runs children until a signal of `ENDING`; `run` returns when all of them are gone."""
 
     def __init__(
         self, children: Sequence[Child], *, listening: socket.socket, environ: Mapping[str, str]
@@ -68,9 +68,11 @@ class Supervisor:
         self._begun = False
 
     def start(self) -> None:
-        """Start every child; they import and wait for `begin`. SIGTERM and SIGINT end `run` from now on."""
+        """Start every child; they import and wait for `begin`. Signals of `ENDING` end `run` from now on."""
         for number in ENDING:
-            signal.signal(number, lambda _number, _frame: self._stop.set())
+            # Whoever starts a server with nohup wants it to outlive the terminal.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, lambda _number, _frame: self._stop.set())
         for child in self._children:
             if not child.begins_after_s:
                 self._spawn(child)
